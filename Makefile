@@ -1,0 +1,138 @@
+# picask: ask your pictures. `make help` lists the targets. GNU make 3.81 and newer.
+#
+#   make            program, libraries
+#   make demo       set up this machine, index the example pictures, answer three queries
+#   make check      set up this machine, run all tests that fit 15 minutes
+#
+# CC CFLAGS CPPFLAGS LDFLAGS are honoured; SAN=1 builds with ASan and UBSan into build/san; V=1 shows commands;
+# WITH_MINI=no leaves the built-in model out; NO_INSTALL=1: no package manager, no network, no root.
+
+VERSION  = 0.1.0
+SOVERSION = 0
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+BINDIR   = $(PREFIX)/bin
+INCDIR   = $(PREFIX)/include
+DATADIR  = $(PREFIX)/share/picask
+MANDIR   = $(PREFIX)/share/man
+DESTDIR ?=
+WITH_MINI ?= yes
+
+ifeq ($(origin CC),default)
+CC = cc
+endif
+CFLAGS  ?= -O2 -g
+B        = build$(if $(SAN),/san)$(SUBBUILD)
+OS      := $(shell uname -s)
+ARCH    := $(shell uname -m)
+Q        = $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$(2));)
+
+PKGS     = libjpeg libpng libwebp libexif libzstd liblz4 zlib jansson libxxhash nettle
+PKGCONFIG ?= pkg-config
+PKG_CFLAGS := $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell $(PKGCONFIG) --libs $(PKGS) 2>/dev/null)
+LIBS     = $(PKG_LIBS) -lgif -lunistring -lm -lpthread
+LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 zlib jansson libxxhash nettle 2>/dev/null) -lm -lpthread
+
+WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma    = ,
+ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Isrc -DPICASK_DATADIR='"$(DATADIR)"' $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) $(SANFLAGS)
+ALL_LDFLAGS  = $(SANFLAGS) $(LDFLAGS)
+
+# ---- rooms, and the rooms below each: a unit test of a room links nothing above it ----
+ROOMS = base arrow lance embed source gallery view cli
+BELOW_base    =
+BELOW_arrow   = base
+BELOW_lance   = arrow base
+BELOW_embed   = base
+BELOW_source  = base
+BELOW_gallery = source embed lance arrow base
+BELOW_view    = gallery source embed lance arrow base
+BELOW_cli     = view gallery source embed lance arrow base
+
+srcs_of = $(filter-out $(skip_isa) $(skip_os),$(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
+ifeq ($(filter x86_64 amd64,$(ARCH)),)
+skip_isa := $(wildcard src/*/*_avx*.c src/*/*/*_avx*.c src/*/*_amx.c src/*/*/*_amx.c)
+endif
+ifeq ($(OS),Darwin)
+skip_os := src/base/os_linux.c
+SHARED_EXT = dylib
+else
+skip_os := src/base/os_macos.c
+SHARED_EXT = so
+endif
+objs_of = $(patsubst src/%.c,$(B)/obj/%.o,$(call srcs_of,$(1)))
+
+LANCELET_OBJS = $(foreach r,lance arrow base,$(call objs_of,$(r)))
+PICASK_OBJS   = $(foreach r,gallery source embed lance arrow base,$(call objs_of,$(r)))
+PROGRAM_OBJS  = $(foreach r,$(ROOMS),$(call objs_of,$(r)))
+
+all: $(B)/picask libs models
+
+libs: $(B)/libpicask.a $(B)/liblancelet.a $(B)/libpicask.$(SHARED_EXT) $(B)/liblancelet.$(SHARED_EXT)
+
+# The program finds models/ beside itself.
+models:
+ifneq ($(WITH_MINI),no)
+	$(Q)mkdir -p $(B) && rm -rf $(B)/models && ln -s $(CURDIR)/models $(B)/models
+endif
+
+# ---- compiling: rooms that read bytes from outside get -Wconversion too; kernels get their instruction set ----
+STRICT = base arrow lance embed/image embed/text source
+strict = $(if $(filter $(addprefix src/,$(addsuffix /%,$(STRICT))),$(1)),-Wconversion)
+isa    = $(if $(filter %_avx512bf16.c,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c,\
+         $(if $(filter %_avx512.c,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c,\
+         $(if $(filter %_avx2.c,$(1)),-mavx2 -mfma -mf16c)))
+
+$(B)/obj/%.o: src/%.c
+	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(call strict,$<) $(call isa,$<) -MMD -MP -c $< -o $@
+
+define room_archive
+$(B)/room/$(1).a: $$(call objs_of,$(1))
+	$$(Q)mkdir -p $$(dir $$@) && rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_archive,$(r))))
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+$(B)/picask: $(foreach r,cli $(BELOW_cli),$(B)/room/$(r).a)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libpicask.a: $(PICASK_OBJS)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+$(B)/liblancelet.a: $(LANCELET_OBJS)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libpicask.so: $(PICASK_OBJS) tools/libpicask.map
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libpicask.so.$(SOVERSION) -Wl,--version-script=tools/libpicask.map -o $@.$(SOVERSION) $(PICASK_OBJS) $(LIBS) && ln -sf $(notdir $@).$(SOVERSION) $@
+$(B)/liblancelet.so: $(LANCELET_OBJS) tools/liblancelet.map
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liblancelet.so.$(SOVERSION) -Wl,--version-script=tools/liblancelet.map -o $@.$(SOVERSION) $(LANCELET_OBJS) $(LANCELET_LIBS) && ln -sf $(notdir $@).$(SOVERSION) $@
+$(B)/libpicask.dylib: $(PICASK_OBJS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name $(LIBDIR)/libpicask.$(SOVERSION).dylib -o $@ $^ $(LIBS)
+$(B)/liblancelet.dylib: $(LANCELET_OBJS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name $(LIBDIR)/liblancelet.$(SOVERSION).dylib -o $@ $^ $(LANCELET_LIBS)
+
+# ---- unit tests: tests/unit/<room>_<what>.c, one cmocka program each ----
+UNIT_SRCS = $(sort $(wildcard tests/unit/*.c))
+UNIT_BINS = $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRCS))
+room_of   = $(firstword $(subst _, ,$(notdir $(1))))
+
+define unit_rule
+$(B)/unit/$(1): tests/unit/$(1).c $(foreach r,$(call room_of,$(1)) $(BELOW_$(call room_of,$(1))),$(B)/room/$(r).a)
+	$$(call say,CC,$$<)mkdir -p $$(dir $$@) && $$(CC) $$(ALL_CPPFLAGS) -Itests $$(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+endef
+$(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRCS)),$(eval $(call unit_rule,$(t))))
+-include $(wildcard $(B)/unit/*.d)
+
+unit: $(UNIT_BINS)
+# make unit-base runs the unit tests of one room
+unit-%:
+	$(Q)$(MAKE) --no-print-directory $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c))
+	$(Q)for t in $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c)); do $$t || exit 1; done
+
+clean:
+	rm -rf build
+
+.PHONY: all libs models unit clean

@@ -1,0 +1,268 @@
+/*
+ * lancelet.h - read and write tables of the Lance format from C, without Rust, Python or JVM.
+ *
+ *     lancelet_error err;
+ *     lancelet_table *t = NULL;
+ *     if (lancelet_table_open("data/pictures.lance", NULL, &t, &err) != LANCELET_OK) {
+ *         fprintf(stderr, "%s\n", err.text);
+ *         return 1;
+ *     }
+ *     lancelet_hit hits[3];
+ *     size_t n;
+ *     lancelet_search_options opt = LANCELET_SEARCH_OPTIONS_INIT;
+ *     opt.k = 3;
+ *     if (lancelet_table_search(t, query, 384, &opt, hits, &n, &err) == LANCELET_OK)
+ *         for (size_t i = 0; i < n; i++)
+ *             printf("row %llu at distance %g\n", (unsigned long long)hits[i].address, hits[i].distance);
+ *     lancelet_table_destroy(t);
+ *
+ * What a table is here: one folder `<name>.lance` with data files, manifests and deletion files as LanceDB,
+ * pylance, lance-ray and DuckDB write them (file versions 2.1 and 2.2 are read; new tables are written in 2.1).
+ * A `lancelet_table` is one opened *version* of it. It never changes: a commit gives a new handle to the new
+ * version, and readers of the old one go on reading the old one.
+ *
+ * Conventions that hold for every function below
+ *   - A function that can fail returns a lancelet_status and, when `err` is not NULL, puts the status and one
+ *     English sentence (what, where) into it. On failure output arguments are left as they were.
+ *   - Strings are UTF-8. Paths are bytes as the operating system takes them.
+ *   - `options` may be NULL: the defaults. An options struct is started with its *_INIT macro, which sets
+ *     struct_size, so that fields can be added at the end later.
+ *   - A handle is freed with its destroy function; destroy(NULL) does nothing.
+ *   - A table handle may be used by many threads at once. Nothing here prints, exits, or touches the locale,
+ *     signal handlers or environment.
+ *   - Rows are addressed by their *row address*: fragment id << 32 | offset in the fragment. LanceDB calls it
+ *     `_rowid`. It is stable until a compaction.
+ *   - A `cancel` flag belongs to the caller; when it becomes non-zero, long calls stop with LANCELET_CANCELLED.
+ */
+#ifndef LANCELET_H
+#define LANCELET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LANCELET_VERSION "0.1.0"
+
+/* ---- Arrow C data and stream interface: the ABI as the Arrow specification prints it ---- */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+#endif
+
+/* ---- status ---- */
+
+typedef enum lancelet_status {
+    LANCELET_OK = 0,
+    LANCELET_INVALID,     /* an argument or option makes no sense */
+    LANCELET_NOT_FOUND,   /* no such table, version, column, row, file */
+    LANCELET_CONFLICT,    /* another writer was first, or it exists already */
+    LANCELET_UNSUPPORTED, /* well-formed, but a feature not implemented here; the text names it */
+    LANCELET_CORRUPT,     /* bytes that are not what the format says */
+    LANCELET_IO,          /* the operating system failed a file call; the text has its reason */
+    LANCELET_LIMIT,       /* larger than a limit */
+    LANCELET_MEMORY,      /* allocation failed */
+    LANCELET_CANCELLED    /* the caller's cancel flag was set */
+} lancelet_status;
+
+/* Filled by a failing call; owned by the caller, holds nothing to free. */
+typedef struct lancelet_error {
+    lancelet_status status;
+    char text[1024]; /* one sentence, no newline, NUL-terminated, cut at a UTF-8 boundary */
+} lancelet_error;
+
+typedef struct lancelet_key_value {
+    const char *key;
+    const char *value; /* NULL in a change: remove the key */
+} lancelet_key_value;
+
+/* ---- opening ---- */
+
+typedef struct lancelet_table lancelet_table; /* one version of one table; immutable */
+
+typedef struct lancelet_open_options {
+    size_t struct_size;
+    uint64_t version; /* 0: the newest */
+} lancelet_open_options;
+#define LANCELET_OPEN_OPTIONS_INIT {sizeof(lancelet_open_options), 0}
+
+/* Opens `path` (the folder `<name>.lance`). NOT_FOUND when there is no table or no such version;
+ * UNSUPPORTED when it needs a feature not known here (named); CORRUPT when the manifest is not whole.
+ * *out is the caller's: lancelet_table_destroy. */
+lancelet_status lancelet_table_open(const char *path, const lancelet_open_options *options, lancelet_table **out,
+                                    lancelet_error *err);
+
+/* Frees the handle. Streams made from it stay valid: they hold the version by reference count. */
+void lancelet_table_destroy(lancelet_table *table);
+
+typedef struct lancelet_table_info {
+    size_t struct_size;
+    uint64_t version;
+    uint64_t rows;         /* live rows: deleted ones not counted */
+    uint64_t deleted_rows; /* rows in data files that a deletion file hides */
+    uint64_t fragments;
+    uint64_t data_bytes;   /* sum of the data files' sizes */
+    uint64_t indices;      /* index segments named by the manifest */
+    int64_t timestamp_us;  /* when the version was committed, microseconds since 1970 UTC */
+    const char *data_version; /* "2.1"; borrowed from the table */
+    const char *path;         /* borrowed from the table */
+} lancelet_table_info;
+#define LANCELET_TABLE_INFO_INIT {sizeof(lancelet_table_info), 0, 0, 0, 0, 0, 0, 0, NULL, NULL}
+
+/* Never fails; `info` must have been started with LANCELET_TABLE_INFO_INIT. */
+void lancelet_table_get_info(const lancelet_table *table, lancelet_table_info *info);
+
+/* The schema with its metadata. *out is the caller's: out->release(out). */
+lancelet_status lancelet_table_schema(const lancelet_table *table, struct ArrowSchema *out, lancelet_error *err);
+
+/* Value of a key of the table's config or of its schema metadata; NULL if absent. Borrowed from the table. */
+const char *lancelet_table_config(const lancelet_table *table, const char *key);
+const char *lancelet_table_schema_metadata(const lancelet_table *table, const char *key);
+
+/* ---- reading ---- */
+
+typedef struct lancelet_scan_options {
+    size_t struct_size;
+    const char *const *columns; /* names in the order wanted; NULL: all */
+    size_t n_columns;
+    bool with_row_address;      /* adds a last column `_rowid` uint64 */
+    size_t batch_rows;          /* rows a batch at most; 0: 8,192 */
+    const volatile int *cancel; /* may be NULL */
+} lancelet_scan_options;
+#define LANCELET_SCAN_OPTIONS_INIT {sizeof(lancelet_scan_options), NULL, 0, false, 0, NULL}
+
+/* Live rows in fragment order as record batches (struct arrays). The stream is the caller's: out->release(out).
+ * Column names are copied; the stream outlives `table`. Errors while reading come from get_next (an errno) and
+ * get_last_error (the sentence). */
+lancelet_status lancelet_table_scan(const lancelet_table *table, const lancelet_scan_options *options,
+                                    struct ArrowArrayStream *out, lancelet_error *err);
+
+/* The rows at `addresses` [n], in that order, repeats allowed, as a stream. NOT_FOUND names an address that is
+ * deleted or was never there. `options->columns`, with_row_address and cancel apply. */
+lancelet_status lancelet_table_take(const lancelet_table *table, const uint64_t *addresses, size_t n,
+                                    const lancelet_scan_options *options, struct ArrowArrayStream *out,
+                                    lancelet_error *err);
+
+/* ---- searching ---- */
+
+typedef enum lancelet_metric {
+    LANCELET_COSINE = 0, /* 1 - cos */
+    LANCELET_L2,         /* squared Euclidean distance */
+    LANCELET_DOT         /* 1 - dot product */
+} lancelet_metric;       /* the numbers that LanceDB calls _distance */
+
+typedef struct lancelet_hit {
+    uint64_t address;
+    float distance;
+} lancelet_hit;
+
+typedef struct lancelet_search_options {
+    size_t struct_size;
+    const char *column; /* NULL: the only fixed_size_list of floats */
+    lancelet_metric metric;
+    size_t k;      /* rows wanted */
+    int threads;   /* 0: one a CPU */
+    const volatile int *cancel;
+} lancelet_search_options;
+#define LANCELET_SEARCH_OPTIONS_INIT {sizeof(lancelet_search_options), NULL, LANCELET_COSINE, 10, 0, NULL}
+
+/* Exact nearest rows by scanning every live row: `query` [dim] against the vector column [rows, dim] of float32
+ * (float16 and float64 columns are read as float32). hits [k] are sorted by distance, then by address; *n_hits is
+ * at most k. Null vectors and distances that are not a number are never hits. INVALID names both sizes when dim
+ * is not the column's. */
+lancelet_status lancelet_table_search(const lancelet_table *table, const float *query, size_t dim,
+                                      const lancelet_search_options *options, lancelet_hit *hits, size_t *n_hits,
+                                      lancelet_error *err);
+
+/* ---- writing ---- */
+
+typedef struct lancelet_write_options {
+    size_t struct_size;
+    bool no_rebase; /* give CONFLICT instead of rebasing when another writer committed since `table` */
+    bool no_sync;   /* skip every fsync: faster, not safe against power loss */
+    const volatile int *cancel;
+} lancelet_write_options;
+#define LANCELET_WRITE_OPTIONS_INIT {sizeof(lancelet_write_options), false, false, NULL}
+
+/* One commit. What is set decides the kind of transaction: rows alone Append, deletions alone Delete, both Update
+ * (deletion and new fragment become visible together), `overwrite` Overwrite, config alone UpdateConfig. */
+typedef struct lancelet_change {
+    size_t struct_size;
+    struct ArrowArrayStream *rows;    /* rows to add, or NULL. Consumed and released by the call, also when it fails.
+                                         A column that the schema lacks is INVALID; one that is missing becomes null */
+    const uint64_t *delete_addresses; /* [n_delete] rows of `table` to delete, any order */
+    size_t n_delete;
+    const lancelet_key_value *config; /* [n_config] keys of the table's config to set or remove */
+    size_t n_config;
+    bool overwrite;                   /* the new version holds just `rows`, whose schema may differ */
+    const char *predicate;            /* recorded in a Delete transaction; NULL: made from the addresses */
+} lancelet_change;
+#define LANCELET_CHANGE_INIT {sizeof(lancelet_change), NULL, NULL, 0, NULL, 0, false, NULL}
+
+/* Makes a new table at `path` (file version 2.1) with the schema of `rows` and its metadata; `rows` may have no
+ * batch. The stream is consumed and released, also on failure. CONFLICT when there is a table already.
+ * Fixed-size lists of float32, float64, float16 and uint8; (large_)utf8, (large_)binary, bool, all integers,
+ * float16/32/64, date32, timestamps are written; another type is UNSUPPORTED and named. */
+lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream *rows,
+                                      const lancelet_key_value *config, size_t n_config,
+                                      const lancelet_write_options *options, lancelet_table **out,
+                                      lancelet_error *err);
+
+/* Commits `change` on top of `table` and gives the new version. Durable when it returns OK (unless no_sync): data
+ * files, their folder, the manifest and its folder are synced in that order. If another writer was first, the
+ * change is rebased on the newest version as the format's conflict rules allow; CONFLICT when they do not (the
+ * same row deleted by both, or the table overwritten), and then nothing has changed. *out may be NULL. */
+lancelet_status lancelet_table_commit(const lancelet_table *table, const lancelet_change *change,
+                                      const lancelet_write_options *options, lancelet_table **out,
+                                      lancelet_error *err);
+
+/* Deletes the table's folder and all that is in it. NOT_FOUND when there is no table at `path`. */
+lancelet_status lancelet_table_drop(const char *path, lancelet_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,254 @@
+/*
+ * picask.h - ask your pictures, from C: pictures and sentences become vectors in one space, kept in a Lance table.
+ *
+ *     picask_error err;
+ *     picask_table *t = NULL;
+ *     picask_results *r = NULL;
+ *     if (picask_table_open("data/tables", "pictures", NULL, &t, &err) ||
+ *         picask_search_text(t, "a road with a stop sign", NULL, &r, &err)) {
+ *         fprintf(stderr, "%s\n", err.text);
+ *         return 1;
+ *     }
+ *     for (size_t i = 0; i < picask_results_count(r); i++) {
+ *         const picask_row *row = picask_results_row(r, i);
+ *         printf("%.3f %s %s\n", row->score, row->uri, row->text);
+ *     }
+ *     picask_results_destroy(r);
+ *     picask_table_destroy(t);
+ *
+ * Conventions are lancelet.h's (statuses, errors, ownership, options, threads), which this header includes. A model
+ * is immutable and shared by threads; a table handle of this header is used by one thread at a time. Vectors are
+ * float32 of unit length, picask_model_dim() numbers each.
+ */
+#ifndef PICASK_H
+#define PICASK_H
+
+#include "lancelet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PICASK_VERSION "0.1.0"
+
+typedef lancelet_status picask_status;
+typedef lancelet_error picask_error;
+
+/* ---- models ---- */
+
+typedef struct picask_model picask_model;
+
+typedef struct picask_model_options {
+    size_t struct_size;
+    int threads; /* 0: one a CPU */
+} picask_model_options;
+#define PICASK_MODEL_OPTIONS_INIT {sizeof(picask_model_options), 0}
+
+/* `name`: "mini" (the newest built-in model), "mini-1", or a path that starts with / or ./ . NOT_FOUND with the
+ * command that helps. Maps the file; weights are read when first used. */
+picask_status picask_model_open(const char *name, const picask_model_options *options, picask_model **out,
+                                picask_error *err);
+void picask_model_destroy(picask_model *model);
+
+const char *picask_model_name(const picask_model *model); /* "mini-1", what a table records; borrowed */
+const char *picask_model_path(const picask_model *model);
+size_t picask_model_dim(const picask_model *model);
+/* What the model's file says about itself under a key ("licence", "recall", "about", ...); NULL if absent. */
+const char *picask_model_about(const picask_model *model, const char *key);
+
+/* Names of the built-in models that this program knows, present or not; NULL-terminated, static. */
+const char *const *picask_model_names(void);
+
+/* texts [n] to out [n, dim]. A text longer than the model's limit is cut. */
+picask_status picask_embed_texts(picask_model *model, const char *const *texts, size_t n, float *out,
+                                 picask_error *err);
+/* A picture file, or its encoded bytes, to out [dim]; upright by EXIF first. */
+picask_status picask_embed_picture_file(picask_model *model, const char *path, float *out, picask_error *err);
+picask_status picask_embed_picture(picask_model *model, const void *bytes, size_t n, float *out, picask_error *err);
+
+/* ---- databases: a folder of tables `<name>.lance` ---- */
+
+/* Names of the tables in `db`, sorted; a missing folder has none. Free with picask_names_free. */
+picask_status picask_tables(const char *db, char ***names, size_t *n, picask_error *err);
+void picask_names_free(char **names, size_t n);
+picask_status picask_table_drop(const char *db, const char *name, picask_error *err);
+
+/* ---- tables ---- */
+
+typedef struct picask_table picask_table;
+
+typedef struct picask_table_options {
+    size_t struct_size;
+    const char *model; /* NULL: the table's own. Another model than the table's is INVALID with both names */
+    int threads;
+} picask_table_options;
+#define PICASK_TABLE_OPTIONS_INIT {sizeof(picask_table_options), NULL, 0}
+
+/* Opens the newest version. The model is opened when first needed. NOT_FOUND names the db and the command that
+ * makes the table. */
+picask_status picask_table_open(const char *db, const char *name, const picask_table_options *options,
+                                picask_table **out, picask_error *err);
+/* An empty table for vectors of a model (model NULL: "mini"), or of `dim` numbers of no named model (dim > 0 and
+ * model NULL). CONFLICT when it exists. */
+picask_status picask_table_create(const char *db, const char *name, const char *model, size_t dim,
+                                  picask_table **out, picask_error *err);
+void picask_table_destroy(picask_table *table);
+
+/* The version behind the handle, for lancelet's own functions; borrowed until the next call that changes the table. */
+const lancelet_table *picask_table_lance(const picask_table *table);
+const char *picask_table_model_name(const picask_table *table); /* NULL when the table names none */
+size_t picask_table_dim(const picask_table *table);
+const char *picask_table_name(const picask_table *table);
+/* Reads the newest version, if there is a newer one. */
+picask_status picask_table_refresh(picask_table *table, picask_error *err);
+
+/* ---- index: pictures and captions into a table ---- */
+
+typedef struct picask_index_report {
+    uint64_t found;     /* items met */
+    uint64_t added;     /* rows added with a vector computed in this run */
+    uint64_t changed;   /* rows whose picture or caption changed; id kept */
+    uint64_t copies;    /* rows added whose content was there already: vector shared */
+    uint64_t moved;     /* rows whose file was renamed; id and vector kept */
+    uint64_t unchanged;
+    uint64_t skipped;   /* pictures that could not be read */
+    uint64_t skipped_damaged, skipped_large, skipped_unreadable, skipped_unsupported; /* their sum is skipped */
+    uint64_t version;   /* of the table afterwards */
+    double seconds;
+} picask_index_report;
+
+/* Called from the thread that called picask_index. */
+typedef struct picask_index_events {
+    void *arg;
+    void (*progress)(void *arg, uint64_t done, uint64_t total, const picask_index_report *so_far); /* ~10 a second */
+    void (*skipped)(void *arg, const char *uri, const char *reason);
+    void (*note)(void *arg, int level, const char *sentence); /* level 0: always shown, 1: only with -v */
+} picask_index_events;
+
+typedef enum picask_store_images {
+    PICASK_STORE_AUTO = 0, /* original where a row has no file of its own, else none */
+    PICASK_STORE_NONE,
+    PICASK_STORE_ORIGINAL,
+    PICASK_STORE_SCALED    /* JPEG, quality 85, longest side store_pixels */
+} picask_store_images;
+
+typedef struct picask_index_options {
+    size_t struct_size;
+    const char *model;     /* NULL: the table's own, "mini" for a new table */
+    int threads;
+    bool overwrite;        /* a new version that holds just these sources; ids start at 0 */
+    bool append;           /* add every item without looking for what is there */
+    bool dry_run;          /* count, change nothing */
+    bool hidden;
+    bool no_sync;
+    bool decode_fast;
+    picask_store_images store;
+    int store_pixels;
+    const char *text_column, *image_column;
+    const char *const *exclude; /* [n_exclude] globs */
+    size_t n_exclude;
+    const volatile int *cancel; /* CANCELLED after committing what is done */
+    picask_index_events events;
+} picask_index_options;
+#define PICASK_INDEX_OPTIONS_INIT \
+    {sizeof(picask_index_options), NULL, 0, false, false, false, false, false, false, PICASK_STORE_AUTO, 0, NULL, \
+     NULL, NULL, 0, NULL, {NULL, NULL, NULL, NULL}}
+
+/* Brings pictures, folders and caption files (sources [n]) into table `name` of `db`, made when missing. n 0: the
+ * table's remembered sources. Only what is new or changed is embedded. A broken picture is reported and skipped. One
+ * index run a table at a time: CONFLICT names the lock. NOT_FOUND when the sources hold no picture at all. `report`
+ * is filled also on failure, with what was committed. */
+picask_status picask_index(const char *db, const char *name, const char *const *sources, size_t n,
+                           const picask_index_options *options, picask_index_report *report, picask_error *err);
+
+/* Adds one row of the caller's own: encoded picture bytes (stored in `image`) with a caption (may be NULL) and a uri
+ * (may be NULL); *id is its id. */
+picask_status picask_table_add(picask_table *table, const void *bytes, size_t n, const char *text, const char *uri,
+                               int64_t *id, picask_error *err);
+
+/* Deletes the rows with these ids [n_ids] and these paths or uris [n_uris]; *removed counts them. NOT_FOUND names the
+ * first that no row has; then nothing is deleted. */
+picask_status picask_table_remove(picask_table *table, const int64_t *ids, size_t n_ids, const char *const *uris,
+                                  size_t n_uris, uint64_t *removed, picask_error *err);
+
+/* ---- rows and search ---- */
+
+/* A row's facts; everything is borrowed from the results it came from. */
+typedef struct picask_row {
+    uint64_t address;     /* Lance row address */
+    int64_t id;           /* the address when the table has no id column */
+    const char *uri;      /* NULL if null */
+    const char *text;     /* NULL if null */
+    const char *sha256;   /* NULL if null */
+    int width, height;    /* 0 if null */
+    int64_t size;         /* -1 if null */
+    bool has_taken, has_modified;
+    int64_t taken_us, modified_us;
+    float distance;       /* LanceDB's _distance of the metric; NaN where the rows come from no search */
+    float score;          /* cosine; NaN likewise */
+    uint64_t copies;      /* further rows with the same content, not shown */
+    const char *extra;    /* JSON members of the columns asked for, `"a":1,"b":"x"`; NULL when none were asked for */
+} picask_row;
+
+typedef struct picask_results picask_results;
+size_t picask_results_count(const picask_results *results);
+const picask_row *picask_results_row(const picask_results *results, size_t i);
+void picask_results_destroy(picask_results *results);
+
+typedef struct picask_search_options {
+    size_t struct_size;
+    size_t limit;  /* 10 */
+    size_t offset;
+    lancelet_metric metric;
+    bool has_min_score;
+    float min_score;       /* rows whose cosine is below are left out */
+    bool all_copies;       /* show rows of identical content each by itself */
+    const char *const *columns; /* [n_columns] further columns for picask_row.extra */
+    size_t n_columns;
+    const volatile int *cancel;
+} picask_search_options;
+#define PICASK_SEARCH_OPTIONS_INIT \
+    {sizeof(picask_search_options), 10, 0, LANCELET_COSINE, false, 0, false, NULL, 0, NULL}
+
+/* The nearest rows to a vector [dim], to a sentence, or to the picture of row `id` (which is left out itself).
+ * *out is the caller's: picask_results_destroy. No row is OK with count 0. */
+picask_status picask_search_vector(picask_table *table, const float *vector, size_t dim,
+                                   const picask_search_options *options, picask_results **out, picask_error *err);
+picask_status picask_search_text(picask_table *table, const char *text, const picask_search_options *options,
+                                 picask_results **out, picask_error *err);
+picask_status picask_search_id(picask_table *table, int64_t id, const picask_search_options *options,
+                               picask_results **out, picask_error *err);
+
+/* One operand of a sum of words and pictures: `2:dog + ./pool.jpg - people`. */
+typedef struct picask_operand {
+    double weight;       /* negative: away from it */
+    const char *text;    /* words, or NULL */
+    const char *picture; /* path of a picture, or NULL */
+} picask_operand;
+
+/* The query grammar of the command line: arguments [n] to operands. *operands is the caller's
+ * (picask_operands_free); texts are copied. INVALID shows the form that works. */
+picask_status picask_parse_query(const char *const *arguments, size_t n, picask_operand **operands,
+                                 size_t *n_operands, picask_error *err);
+void picask_operands_free(picask_operand *operands, size_t n);
+/* Each operand's unit vector times its weight, summed, made unit length: out [dim of the table]. */
+picask_status picask_query_vector(picask_table *table, const picask_operand *operands, size_t n, float *out,
+                                  picask_error *err);
+
+/* Rows by id [n], in that order (NOT_FOUND names the first that is missing); by uri; `n` random rows of a seed. */
+picask_status picask_rows_by_id(picask_table *table, const int64_t *ids, size_t n, picask_results **out,
+                                picask_error *err);
+picask_status picask_rows_by_uri(picask_table *table, const char *uri, picask_results **out, picask_error *err);
+picask_status picask_rows_sample(picask_table *table, size_t n, uint64_t seed, picask_results **out,
+                                 picask_error *err);
+
+/* The encoded picture of a row: the `image` column, else the file its uri names. *bytes is the caller's:
+ * picask_free. NOT_FOUND says what is missing. */
+picask_status picask_row_picture(picask_table *table, const picask_row *row, void **bytes, size_t *n,
+                                 picask_error *err);
+void picask_free(void *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/* model.h - a model: towers by modality plus projection heads, from one mapped file. Immutable once open; scratch is in a
+ * context that one thread uses at a time. */
+#ifndef EMBED_MODEL_H
+#define EMBED_MODEL_H
+
+#include "base/picture.h"
+#include "base/pool.h"
+
+typedef struct model model;
+typedef struct model_context model_context;
+
+/* `path`: a safetensors file with `picask.config` in its metadata (the mini family). Maps it, checks every shape against the
+ * config; touches no weights of a tower before that tower is used. */
+lancelet_status model_open(const char *path, model **out, lancelet_error *err) MUST_CHECK;
+void model_close(model *m);
+
+/* Where a model name lies on this machine: an owned path; NOT_FOUND with the command that helps. Looks in PICASK_MODELS, then
+ * models/ beside the program, then share/picask/models of the installation. A name with a slash in front or "./" is a path. */
+lancelet_status model_find(const char *name, char **path, lancelet_error *err) MUST_CHECK;
+
+const char *model_name(const model *m);       /* "mini-1"; borrowed */
+size_t model_dim(const model *m);             /* numbers a vector */
+const char *model_preprocess(const model *m); /* JSON for picask.preprocess; borrowed */
+const char *model_metadata(const model *m, const char *key); /* any metadata entry of the file; NULL if absent */
+const char *model_path(const model *m);
+uint64_t model_file_bytes(const model *m);
+int model_image_size(const model *m);         /* side in pixels, for image_decode's min_side */
+
+/* pool: used inside one embed call, so that one picture or one text is fast; NULL: this thread alone (best throughput when
+ * several contexts run side by side). Borrowed: must outlive the context. */
+lancelet_status model_context_create(const model *m, base_pool *pool, model_context **out, lancelet_error *err) MUST_CHECK;
+void model_context_destroy(model_context *c);
+
+/* A text, longer ones cut at the model's limit, to a unit vector out [dim]. */
+lancelet_status model_embed_text(model_context *c, const char *text, size_t n, float *out, lancelet_error *err) MUST_CHECK;
+/* An upright picture to a unit vector out [dim]; the model's own resize and normalisation included. */
+lancelet_status model_embed_picture(model_context *c, const base_picture *picture, float *out, lancelet_error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,49 @@
+/* support.h - what unit tests share: cmocka, where fixtures and the shared data lie, a scratch folder. */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lancelet.h"
+
+/* Tests run in the repository root. */
+#define FIXTURES "tests/fixtures"
+
+/* The folder with data that is not shipped (PICASK_SHARED, else ../shared), or NULL where it is absent: then skip(). */
+static inline const char *shared_folder(void)
+{
+    static char path[4096];
+    const char *s = getenv("PICASK_SHARED");
+    snprintf(path, sizeof path, "%s", s && *s ? s : "../shared");
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+/* A fresh empty folder, removed by nobody: it lies under build/tmp. */
+static inline const char *scratch_folder(void)
+{
+    static char path[4096];
+    if (system("mkdir -p build/tmp") != 0)
+        abort();
+    snprintf(path, sizeof path, "build/tmp/unit-XXXXXX");
+    if (!mkdtemp(path))
+        abort();
+    return path;
+}
+
+#define assert_ok(call, error)                                                                                         \
+    do {                                                                                                               \
+        lancelet_status assert_ok_ = (call);                                                                           \
+        if (assert_ok_ != LANCELET_OK)                                                                                 \
+            fail_msg("%s: status %d: %s", #call, (int)assert_ok_, (error).text);                                       \
+    } while (0)
+
+#endif
