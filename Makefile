@@ -132,7 +132,38 @@ unit-%:
 	$(Q)$(MAKE) --no-print-directory $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c))
 	$(Q)for t in $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c)); do $$t || exit 1; done
 
+# ---- the README's two commands ----
+setup:
+	@tools/setup core
+setup-test:
+	@tools/setup test
+demo: setup
+	$(Q)$(MAKE) --no-print-directory $(B)/picask models
+	@tools/demo
+
+VENV = build/venv
+$(VENV)/ready: tests/requirements.txt
+	$(Q)rm -rf $(VENV) && python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -r $< && touch $@
+
+check: setup-test
+	$(Q)$(MAKE) --no-print-directory all unit examples $(VENV)/ready
+	$(Q)$(VENV)/bin/python tests/run
+# All of check, its heavy tests too, and every unit and command line test again under ASan and UBSan.
+check-all: setup-test
+	$(Q)$(MAKE) --no-print-directory all unit examples $(VENV)/ready
+	$(Q)$(VENV)/bin/pip install -q --disable-pip-version-check pylance==14.0.2
+	$(Q)$(VENV)/bin/python tests/run --all
+	$(Q)$(MAKE) --no-print-directory check-san
+check-san:
+	$(Q)$(MAKE) --no-print-directory SAN=1 all unit
+	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind unit
+	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind cli
+
+examples: $(B)/examples/search
+$(B)/examples/%: examples/c/%.c $(B)/libpicask.so
+	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) -std=c11 -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -L$(B) -lpicask -Wl,-rpath,$(abspath $(B)) $(LDFLAGS)
+
 clean:
 	rm -rf build
 
-.PHONY: all libs models unit clean
+.PHONY: all libs models unit setup setup-test demo check check-all check-san examples clean

@@ -44,6 +44,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 #define LANCELET_VERSION "0.1.0"
 
@@ -262,6 +265,9 @@ lancelet_status lancelet_table_commit(const lancelet_table *table, const lancele
 /* Deletes the table's folder and all that is in it. NOT_FOUND when there is no table at `path`. */
 lancelet_status lancelet_table_drop(const char *path, lancelet_error *err);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

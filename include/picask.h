@@ -28,6 +28,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 
 #define PICASK_VERSION "0.1.0"
 
@@ -248,6 +251,9 @@ picask_status picask_row_picture(picask_table *table, const picask_row *row, voi
                                  picask_error *err);
 void picask_free(void *p);
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

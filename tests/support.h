@@ -39,6 +39,13 @@ static inline const char *scratch_folder(void)
     return path;
 }
 
+/* Skips the running test and says why, for the runner: "this CPU has no avx512bf16", "shared data is not here". */
+#define skip_because(reason)                                                                                           \
+    do {                                                                                                               \
+        fprintf(stderr, "skip: %s: %s\n", __func__, reason);                                                           \
+        skip();                                                                                                        \
+    } while (0)
+
 #define assert_ok(call, error)                                                                                         \
     do {                                                                                                               \
         lancelet_status assert_ok_ = (call);                                                                           \
