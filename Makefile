@@ -38,7 +38,7 @@ LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 zlib jansson libxxha
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 comma    = ,
-ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Isrc -DPICASK_DATADIR='"$(DATADIR)"' $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -Isrc $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS  = $(SANFLAGS) $(LDFLAGS)
 
@@ -90,6 +90,14 @@ isa    = $(if $(filter %_avx512bf16.c,$(1)),-mavx512f -mavx512bw -mavx512dq -mav
 $(B)/obj/%.o: src/%.c
 	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(call strict,$<) $(call isa,$<) -MMD -MP -c $< -o $@
 
+# The installation's model folder is compiled in; only what names it is built again when it changes.
+MODEL_OBJS = $(filter $(B)/obj/embed/model/%,$(call objs_of,embed))
+$(MODEL_OBJS): ALL_CPPFLAGS += -DPICASK_DATADIR='"$(DATADIR)"'
+$(MODEL_OBJS): $(B)/datadir
+$(B)/datadir: force
+	$(Q)mkdir -p $(dir $@) && { echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@; }
+force:
+
 define room_archive
 $(B)/room/$(1).a: $$(call objs_of,$(1))
 	$$(Q)mkdir -p $$(dir $$@) && rm -f $$@ && $(AR) rcs $$@ $$^
@@ -121,7 +129,7 @@ room_of   = $(firstword $(subst _, ,$(notdir $(1))))
 
 define unit_rule
 $(B)/unit/$(1): tests/unit/$(1).c $(foreach r,$(call room_of,$(1)) $(BELOW_$(call room_of,$(1))),$(B)/room/$(r).a)
-	$$(call say,CC,$$<)mkdir -p $$(dir $$@) && $$(CC) $$(ALL_CPPFLAGS) -Itests $$(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+	$$(call say,CC,$$<)mkdir -p $$(dir $$@) && $$(CC) $$(ALL_CPPFLAGS) -Itests $$(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$(ALL_LDFLAGS) -o $$@ $$(filter %.c %.a,$$^) -lcmocka $$(LIBS)
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRCS)),$(eval $(call unit_rule,$(t))))
 -include $(wildcard $(B)/unit/*.d)
@@ -163,7 +171,32 @@ examples: $(B)/examples/search
 $(B)/examples/%: examples/c/%.c $(B)/libpicask.so
 	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) -std=c11 -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -L$(B) -lpicask -Wl,-rpath,$(abspath $(B)) $(LDFLAGS)
 
+# ---- installing ----
+install: all install-program
+	$(Q)mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR)
+	$(Q)install -m 644 include/picask.h include/lancelet.h $(DESTDIR)$(INCDIR)
+	$(Q)install -m 644 $(B)/libpicask.a $(B)/liblancelet.a $(DESTDIR)$(LIBDIR)
+ifeq ($(OS),Darwin)
+	$(Q)install -m 755 $(B)/libpicask.dylib $(DESTDIR)$(LIBDIR)/libpicask.$(SOVERSION).dylib && ln -sf libpicask.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/libpicask.dylib
+	$(Q)install -m 755 $(B)/liblancelet.dylib $(DESTDIR)$(LIBDIR)/liblancelet.$(SOVERSION).dylib && ln -sf liblancelet.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/liblancelet.dylib
+else
+	$(Q)for l in libpicask liblancelet; do install -m 644 $(B)/$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR) && ln -sf $$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$l.so; done
+endif
+	$(Q)for p in picask lancelet; do sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' packaging/$$p.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$p.pc; done
+
+install-program: $(B)/picask
+	$(Q)mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(Q)install -m 755 $(B)/picask $(DESTDIR)$(BINDIR)
+	$(Q)install -m 644 docs/man/picask.1 $(DESTDIR)$(MANDIR)/man1
+	$(Q)install -m 644 tools/completions/picask.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/picask
+ifneq ($(WITH_MINI),no)
+	$(Q)mkdir -p $(DESTDIR)$(DATADIR)/models && install -m 644 models/*.safetensors $(DESTDIR)$(DATADIR)/models
+endif
+
+deb: $(B)/picask
+	$(Q)packaging/make_deb $(VERSION) $(B)
+
 clean:
 	rm -rf build
 
-.PHONY: all libs models unit setup setup-test demo check check-all check-san examples clean
+.PHONY: force all libs models unit setup setup-test demo check check-all check-san examples install install-program deb clean
