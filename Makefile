@@ -140,6 +140,18 @@ unit-%:
 	$(Q)$(MAKE) --no-print-directory $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c))
 	$(Q)for t in $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c)); do $$t || exit 1; done
 
+# ---- fuzz targets: tests/fuzz/<what>.c; replayed over the corpus by check, run by `make fuzz SECONDS=60` ----
+FUZZ_BINS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
+FUZZ_MAIN = tests/fuzz/replay.c
+ROOM_ARCHIVES = $(foreach r,$(BELOW_cli),$(B)/room/$(r).a)
+$(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(ROOM_ARCHIVES)
+	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(ROOM_ARCHIVES) $(LIBS)
+fuzzers: $(FUZZ_BINS)
+SECONDS ?= 60
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang SUBBUILD=/fuzzer CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' LDFLAGS=-fsanitize=fuzzer,address,undefined FUZZ_MAIN= fuzzers
+	$(Q)tools/fuzz $(SECONDS) $(TARGETS)
+
 # ---- the README's two commands ----
 setup:
 	@tools/setup core
@@ -154,18 +166,28 @@ $(VENV)/ready: tests/requirements.txt
 	$(Q)rm -rf $(VENV) && python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -r $< && touch $@
 
 check: setup-test
-	$(Q)$(MAKE) --no-print-directory all unit examples $(VENV)/ready
+	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
 	$(Q)$(VENV)/bin/python tests/run
 # All of check, its heavy tests too, and every unit and command line test again under ASan and UBSan.
 check-all: setup-test
-	$(Q)$(MAKE) --no-print-directory all unit examples $(VENV)/ready
+	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
 	$(Q)$(VENV)/bin/pip install -q --disable-pip-version-check pylance==14.0.2
 	$(Q)$(VENV)/bin/python tests/run --all
 	$(Q)$(MAKE) --no-print-directory check-san
 check-san:
-	$(Q)$(MAKE) --no-print-directory SAN=1 all unit
+	$(Q)$(MAKE) --no-print-directory SAN=1 all unit fuzzers
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind unit
+	$(Q)python3 tests/run --build build/san --kind fuzz
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind cli
+
+# Figures beside their peers; installs PyTorch for the CPU into a Python environment of its own.
+BENCH_VENV = build/bench-venv
+$(BENCH_VENV)/ready: tests/requirements.txt bench/requirements.txt
+	$(Q)rm -rf $(BENCH_VENV) && python3 -m venv $(BENCH_VENV) && $(BENCH_VENV)/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt -r tests/requirements.txt && touch $@
+bench: all demo $(BENCH_VENV)/ready
+	$(Q)$(BENCH_VENV)/bin/python bench/process.py
+	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
+	$(Q)bench/size.sh
 
 examples: $(B)/examples/search
 $(B)/examples/%: examples/c/%.c $(B)/libpicask.so
@@ -199,4 +221,4 @@ deb: $(B)/picask
 clean:
 	rm -rf build
 
-.PHONY: force all libs models unit setup setup-test demo check check-all check-san examples install install-program deb clean
+.PHONY: force all libs models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean
