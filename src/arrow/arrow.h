@@ -31,7 +31,10 @@ int64_t arrow_list_size(const struct ArrowSchema *s); /* of "+w:N", else -1 */
 lancelet_status arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, lancelet_error *err) MUST_CHECK;
 
 /* ---- building columns ---- */
-/* One builder for every type that lancelet writes. The schema is borrowed while building. */
+/* One builder for every type that lancelet writes. The schema is borrowed while building. An append gives false when
+ * memory is out or when the value does not fit the column's type; the builder is then as it was. Integers and doubles
+ * go into any integer, bool, date, time, timestamp or float column as far as they fit; arrow_append_vector goes into
+ * lists of float32, float64 and float16. */
 typedef struct arrow_builder {
     const struct ArrowSchema *schema;
     base_buffer validity; /* bitmap, made at the first null */
@@ -46,9 +49,9 @@ bool arrow_append_int(arrow_builder *b, int64_t v) MUST_CHECK;
 bool arrow_append_double(arrow_builder *b, double v) MUST_CHECK;
 bool arrow_append_bytes(arrow_builder *b, const void *bytes, size_t n) MUST_CHECK;
 bool arrow_append_vector(arrow_builder *b, const float *v /* [dim] */) MUST_CHECK;
-/* Appends row i of another array of the same type. */
+/* Appends row i of another array of the same type (utf8 and large utf8 count as the same, binary likewise). */
 bool arrow_append_from(arrow_builder *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i) MUST_CHECK;
-/* Moves what was built into *out (the builder is then freed). */
+/* Moves what was built into *out (the builder is then freed, also on failure). */
 lancelet_status arrow_builder_finish(arrow_builder *b, struct ArrowArray *out, lancelet_error *err) MUST_CHECK;
 void arrow_builder_free(arrow_builder *b);
 
@@ -60,6 +63,11 @@ lancelet_status arrow_stream_make(struct ArrowSchema *schema, struct ArrowArray 
 /* get_schema / get_next with the stream's own sentence as error. out->release is NULL at the end of the stream. */
 lancelet_status arrow_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out, lancelet_error *err) MUST_CHECK;
 lancelet_status arrow_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out, lancelet_error *err) MUST_CHECK;
+/* What get_schema and get_next return for a status, and back. The pairs: MEMORY ENOMEM, INVALID EINVAL, NOT_FOUND
+ * ENOENT, CONFLICT EEXIST, UNSUPPORTED ENOTSUP, CORRUPT EBADMSG, IO EIO, LIMIT EOVERFLOW, CANCELLED ECANCELED. Of foreign
+ * streams' other numbers ENOSYS is UNSUPPORTED and the rest CORRUPT. */
+int arrow_errno_from_status(lancelet_status status);
+lancelet_status arrow_status_from_errno(int e);
 /* Release when there is something to release. */
 void arrow_schema_release(struct ArrowSchema *s);
 void arrow_array_release(struct ArrowArray *a);

@@ -10,6 +10,7 @@ typedef struct base_csv {
     size_t n, at;
     char separator;   /* ',' or '\t' */
     size_t line;      /* 1-based number of the line that the last record began on */
+    size_t next_line; /* of the line that the next record begins on, or blank lines before it */
     base_buffer scratch;
     char **field;     /* [n_fields] of the last record, valid until the next call */
     size_t *length;   /* [n_fields] */

@@ -55,7 +55,8 @@ typedef struct base_writer {
 /* Creates `path` anew (O_EXCL when `exclusive`). */
 lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *out, lancelet_error *err) MUST_CHECK;
 lancelet_status base_writer_write(base_writer *w, const void *bytes, size_t n, lancelet_error *err) MUST_CHECK;
-/* Flushes, syncs when asked, closes. A failed sync is never retried. The writer is closed also when this fails. */
+/* Flushes, syncs when asked, closes. A failed sync is never retried. The writer is closed also when
+ * this fails, and the file is removed then. */
 lancelet_status base_writer_close(base_writer *w, bool sync, lancelet_error *err) MUST_CHECK;
 /* Closes and removes the half-written file. Harmless on a closed writer. */
 void base_writer_abandon(base_writer *w);
@@ -63,14 +64,17 @@ void base_writer_abandon(base_writer *w);
 /* Writes to `<path>.tmp-<random>`, syncs when asked, renames over `path`: readers see the old or the new, whole. */
 lancelet_status base_file_replace(const char *path, const void *bytes, size_t n, bool sync, lancelet_error *err) MUST_CHECK;
 /* Hard link `from` to `to`: CONFLICT when `to` exists; UNSUPPORTED when the file system has no hard links (falls back
- * to renameat2(RENAME_NOREPLACE) or renamex_np(RENAME_EXCL) first). On success `from` is gone. */
+ * to renameat2(RENAME_NOREPLACE) or renamex_np(RENAME_EXCL) first). On success `from` is gone (a failure
+ * to remove it is no failure: `to` stands). */
 lancelet_status base_file_publish(const char *from, const char *to, lancelet_error *err) MUST_CHECK;
 lancelet_status base_dir_sync(const char *path, lancelet_error *err) MUST_CHECK;
 /* mkdir -p */
 lancelet_status base_dir_make(const char *path, lancelet_error *err) MUST_CHECK;
 lancelet_status base_file_remove(const char *path, lancelet_error *err) MUST_CHECK; /* OK when it is not there */
-/* rm -r; does not follow links. */
+/* rm -r; does not follow links. OK when it is not there. */
 lancelet_status base_dir_remove(const char *path, lancelet_error *err) MUST_CHECK;
+/* rmdir: IO when it is not empty. OK when it is not there. */
+lancelet_status base_dir_remove_empty(const char *path, lancelet_error *err) MUST_CHECK;
 
 /* An exclusive advisory lock on a file that is made if needed (flock; gone with the process). CONFLICT when another
  * holds it. *fd is the caller's: base_unlock. */

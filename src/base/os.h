@@ -1,0 +1,22 @@
+/* os.h - what Linux and macOS do differently, for base's own use: os_linux.c and os_macos.c. */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include "base/error.h"
+
+/* Data and metadata of fd on stable storage; 0 or -1 with errno. */
+int base_os_sync(int fd);
+/* Renames unless `to` exists; 0 or -1 with errno (EEXIST: it exists; ENOSYS, EINVAL, ENOTSUP: cannot be done here). */
+int base_os_rename_exclusive(const char *from, const char *to);
+/* Fills out[n] with random bytes; 0 or -1 with errno. */
+int base_os_random(void *out, size_t n);
+/* CPUs of the process's affinity mask, and the quota of its control group rounded up; 0 = no such limit. */
+int base_os_cpu_affinity(void);
+int base_os_cpu_quota(void);
+/* Asks the kernel to let this process use AMX tile registers; false where it does not. */
+bool base_os_allow_amx(void);
+/* Modification time in nanoseconds of a struct stat. */
+struct stat;
+int64_t base_os_modified_ns(const struct stat *st);
+
+#endif

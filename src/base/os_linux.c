@@ -1,0 +1,174 @@
+/* os_linux.c - see os.h. The CPU quota is read from control groups version 2 and 1 (docs.kernel.org,
+ * admin-guide/cgroup-v2, "cpu.max"); of all groups from the process's own up to the root the smallest quota counts. */
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int base_os_sync(int fd)
+{
+    return fsync(fd);
+}
+
+int base_os_rename_exclusive(const char *from, const char *to)
+{
+    const unsigned no_replace = 1; /* RENAME_NOREPLACE: spelled out, as older headers lack it */
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, no_replace);
+}
+
+int base_os_random(void *out, size_t n)
+{
+    uint8_t *p = out;
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        p += got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+int base_os_cpu_affinity(void)
+{
+    /* machines with more than 1,024 CPUs need a larger set than cpu_set_t */
+    for (int cpus = 1024; cpus <= 65536; cpus *= 4) {
+        cpu_set_t *set = CPU_ALLOC((size_t)cpus);
+        if (!set)
+            return 0;
+        size_t size = CPU_ALLOC_SIZE((size_t)cpus);
+        int rc = sched_getaffinity(0, size, set);
+        int e = errno;
+        int n = rc == 0 ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (rc == 0)
+            return n;
+        if (e != EINVAL)
+            return 0;
+    }
+    return 0;
+}
+
+/* The first line of a small file of /proc or /sys; false when there is none. */
+static bool read_line(const char *path, char *line, size_t capacity)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, line, capacity - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    line[n] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    return true;
+}
+
+static int cpus_of(long long quota, long long period)
+{
+    if (quota <= 0 || period <= 0)
+        return 0;
+    long long cpus = quota / period + (quota % period != 0);
+    return cpus > 65536 ? 0 : (int)cpus;
+}
+
+static int smaller(int a, int b)
+{
+    return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
+/* One group's quota: cpu.max in version 2, cpu.cfs_quota_us and cpu.cfs_period_us in version 1. */
+static int group_quota(const char *folder, bool v2)
+{
+    char path[4400], line[128];
+    long long quota, period;
+    if (v2) {
+        snprintf(path, sizeof path, "%s/cpu.max", folder);
+        return read_line(path, line, sizeof line) && sscanf(line, "%lld %lld", &quota, &period) == 2
+                   ? cpus_of(quota, period)
+                   : 0;
+    }
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (!read_line(path, line, sizeof line))
+        return 0;
+    quota = atoll(line);
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    return read_line(path, line, sizeof line) ? cpus_of(quota, atoll(line)) : 0;
+}
+
+/* From the group's folder up to the mount point: the smallest quota on the way. */
+static int quota_upwards(const char *mount, const char *group, bool v2)
+{
+    char folder[4300];
+    int n = snprintf(folder, sizeof folder, "%s%s", mount, strcmp(group, "/") == 0 ? "" : group);
+    if (n < 0 || (size_t)n >= sizeof folder || strstr(group, "..")) /* "/../x": outside our namespace */
+        return group_quota(mount, v2);
+    int cpus = 0;
+    size_t root = strlen(mount);
+    for (;;) {
+        cpus = smaller(cpus, group_quota(folder, v2));
+        char *slash = strrchr(folder, '/');
+        if (strlen(folder) <= root || !slash)
+            return cpus;
+        *slash = '\0';
+    }
+}
+
+int base_os_cpu_quota(void)
+{
+    /* /proc/self/cgroup: lines "id:controllers:path"; version 2 has "0::path" */
+    char text[8192];
+    int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    int cpus = 0;
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        controllers++;
+        if (controllers[0] == '\0') {
+            cpus = smaller(cpus, quota_upwards("/sys/fs/cgroup", group, true));
+            continue;
+        }
+        char list[256];
+        snprintf(list, sizeof list, ",%s,", controllers);
+        if (strstr(list, ",cpu,"))
+            cpus = smaller(cpus, quota_upwards("/sys/fs/cgroup/cpu", group, false));
+    }
+    return cpus;
+}
+
+bool base_os_allow_amx(void)
+{
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+    /* asm/prctl.h: ARCH_REQ_XCOMP_PERM = 0x1023 of Linux 5.16; XFEATURE_XTILEDATA = 18 */
+    return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+    return false;
+#endif
+}
+
+int64_t base_os_modified_ns(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}

@@ -1,0 +1,46 @@
+/* os_macos.c - see os.h. macOS has no affinity masks and no control groups; fsync there does not reach the platter, so
+ * syncing asks for F_FULLFSYNC first (fcntl(2)). */
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int base_os_sync(int fd)
+{
+    if (fcntl(fd, F_FULLFSYNC) == 0)
+        return 0;
+    return fsync(fd); /* file systems without F_FULLFSYNC: network and FAT volumes */
+}
+
+int base_os_rename_exclusive(const char *from, const char *to)
+{
+    return renamex_np(from, to, RENAME_EXCL);
+}
+
+int base_os_random(void *out, size_t n)
+{
+    arc4random_buf(out, n);
+    return 0;
+}
+
+int base_os_cpu_affinity(void)
+{
+    return 0;
+}
+int base_os_cpu_quota(void)
+{
+    return 0;
+}
+bool base_os_allow_amx(void)
+{
+    return false;
+}
+
+int64_t base_os_modified_ns(const struct stat *st)
+{
+    return (int64_t)st->st_mtimespec.tv_sec * 1000000000 + st->st_mtimespec.tv_nsec;
+}

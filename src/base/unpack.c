@@ -1,0 +1,38 @@
+/* unpack.c - decompression into a buffer whose size is known before. Both libraries write straight into `out` (a
+ * single-call zstd decoder needs no window of its own), so hostile input costs no memory beyond it. */
+#include "base/unpack.h"
+
+#include <limits.h>
+
+#include <lz4.h>
+#include <zstd.h>
+
+lancelet_status base_unpack_zstd(const uint8_t *in, size_t n, uint8_t *out, size_t out_size,
+                                 lancelet_error *err)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx(); /* the only memory that one-call decompression takes */
+    if (!context)
+        return base_fail_memory(err);
+    size_t got = ZSTD_decompressDCtx(context, out, out_size, in, n);
+    ZSTD_freeDCtx(context);
+    if (ZSTD_isError(got))
+        return base_fail(err, LANCELET_CORRUPT, "zstd data cannot be decompressed to %zu bytes: %s", out_size,
+                         ZSTD_getErrorName(got));
+    if (got != out_size)
+        return base_fail(err, LANCELET_CORRUPT, "zstd data holds %zu bytes and should hold %zu", got,
+                         out_size);
+    return LANCELET_OK;
+}
+
+lancelet_status base_unpack_lz4(const uint8_t *in, size_t n, uint8_t *out, size_t out_size,
+                                lancelet_error *err)
+{
+    if (n > INT_MAX || out_size > INT_MAX)
+        return base_fail(err, LANCELET_LIMIT, "an lz4 block of more than 2 GiB");
+    int got = LZ4_decompress_safe((const char *)in, (char *)out, (int)n, (int)out_size);
+    if (got < 0)
+        return base_fail(err, LANCELET_CORRUPT, "lz4 data cannot be decompressed to %zu bytes", out_size);
+    if ((size_t)got != out_size)
+        return base_fail(err, LANCELET_CORRUPT, "lz4 data holds %d bytes and should hold %zu", got, out_size);
+    return LANCELET_OK;
+}
