@@ -1,0 +1,196 @@
+# picask.bash - completion for bash 3.2 and newer, with or without the bash-completion package.
+# Source it, or put it into share/bash-completion/completions/picask.
+
+# The folder of tables by -d on the line, PICASK_DB, .picask here or above, the default.
+_picask_db()
+{
+    local i folder
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -d | --db)
+            # readline splits --db=DIR at the equals sign
+            if [[ ${COMP_WORDS[i + 1]} == = ]]; then folder=${COMP_WORDS[i + 2]}; else folder=${COMP_WORDS[i + 1]}; fi
+            printf '%s\n' "${folder/#\~/$HOME}"
+            return
+            ;;
+        esac
+    done
+    if [[ -n $PICASK_DB ]]; then
+        printf '%s\n' "$PICASK_DB"
+        return
+    fi
+    folder=$PWD
+    while :; do
+        if [[ -d $folder/.picask ]]; then
+            printf '%s\n' "$folder/.picask"
+            return
+        fi
+        [[ -n $folder ]] || break
+        folder=${folder%/*}
+    done
+    printf '%s\n' "${XDG_DATA_HOME:-$HOME/.local/share}/picask"
+}
+
+_picask_tables()
+{
+    local db table
+    db=$(_picask_db)
+    for table in "$db"/*.lance; do
+        [[ -d $table ]] || continue
+        table=${table##*/}
+        printf '%s\n' "${table%.lance}"
+    done
+}
+
+# Files and folders; with an argument only files whose names end so (an extended regular expression). readline does the
+# quoting and the slash behind folders.
+_picask_files()
+{
+    local IFS=$'\n' file
+    COMPREPLY=()
+    for file in $(compgen -f -- "$1"); do
+        if [[ -z $2 || -d ${file/#\~/$HOME} || $file =~ \.($2)$ ]]; then
+            COMPREPLY+=("$file")
+        fi
+    done
+    compopt -o filenames 2>/dev/null
+}
+
+_picask_words()
+{
+    local IFS=$' \t\n'
+    COMPREPLY=($(compgen -W "$2" -- "$1"))
+}
+
+_picask()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= verb= i
+    local everywhere='--db --table --model --threads --json --quiet --verbose --help'
+    local pictures='[jJ][pP][eE]?[gG]|[pP][nN][gG]|[wW][eE][bB][pP]|[gG][iI][fF]|[bB][mM][pP]|[pP][bgpnBGPN][mM]'
+    local captions='[cCtT][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN]'
+    COMPREPLY=()
+
+    # --option=value arrives as three words: --option = value
+    if [[ $word == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD - 1]}
+        word=
+    elif [[ $before == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -d | --db | -t | --table | -m | --model | --threads) ((i++)) ;;
+        -*) ;;
+        *)
+            if [[ -z $command ]]; then
+                command=${COMP_WORDS[i]}
+                [[ $command == table || $command == model || $command == help ]] || break
+            else
+                verb=${COMP_WORDS[i]}
+                break
+            fi
+            ;;
+        esac
+    done
+
+    case $before in
+    -d | --db | --copy-to)
+        COMPREPLY=()
+        local IFS=$'\n'
+        COMPREPLY=($(compgen -d -- "$word"))
+        compopt -o filenames 2>/dev/null
+        return
+        ;;
+    -t | --table) _picask_words "$word" "$(_picask_tables)"; return ;;
+    -m | --model)
+        case $word in
+        [./~]*) _picask_files "$word" safetensors ;;
+        *) _picask_words "$word" 'mini mini-1' ;;
+        esac
+        return
+        ;;
+    --distance-type | --metric) _picask_words "$word" 'cosine l2 dot'; return ;;
+    --decode) _picask_words "$word" 'full fast'; return ;;
+    --store-images) _picask_words "$word" 'none original 256 512 1024'; return ;;
+    --image) _picask_files "$word" "$pictures"; return ;;
+    --vector | --npy) _picask_files "$word" npy; return ;;
+    -o | --output)
+        if [[ $command == embed ]]; then _picask_files "$word" npy; else _picask_files "$word"; fi
+        return
+        ;;
+    -n | --limit | --top | --offset | --min-score | --id | --seed | --dim | --threads | --columns | --query | --text | \
+        --exclude | --text-column | --image-column) return ;;
+    esac
+
+    if [[ -z $command ]]; then
+        case $word in
+        -*) _picask_words "$word" "$everywhere --version" ;;
+        *) _picask_words "$word" 'index add search show sample ask embed remove table model help' ;;
+        esac
+        return
+    fi
+
+    if [[ $word == -* ]]; then
+        local options=
+        case $command in
+        index | add)
+            options='--overwrite --append --here --exclude --hidden --store-images --text-column --image-column --decode
+                --dry-run --strict --no-sync --yes'
+            ;;
+        search)
+            options='--limit --offset --distance-type --min-score --image --query --id --vector --columns --all-copies
+                --files --show --no-show --copy-to'
+            ;;
+        show) options='--output --show --no-show' ;;
+        sample) options='--limit --seed --show --no-show' ;;
+        ask) options='--limit --show --no-show' ;;
+        embed) options='--text --image --output' ;;
+        table)
+            case $verb in
+            create) options='--dim' ;;
+            delete) options='--id --yes' ;;
+            drop) options='--yes' ;;
+            export) options='--csv --npy' ;;
+            esac
+            ;;
+        esac
+        _picask_words "$word" "$everywhere $options"
+        return
+    fi
+
+    case $command in
+    index | add | sample) _picask_files "$word" "$pictures|$captions" ;;
+    search | show | remove)
+        # words and ids complete to nothing; what begins as a path is a picture
+        case $word in
+        [./~]*) _picask_files "$word" "$pictures" ;;
+        esac
+        ;;
+    table)
+        if [[ -z $verb ]]; then
+            _picask_words "$word" 'list info create delete drop export'
+        elif [[ $verb == info || $verb == delete || $verb == drop || $verb == export ]]; then
+            _picask_words "$word" "$(_picask_tables)"
+        fi
+        ;;
+    model)
+        if [[ -z $verb ]]; then
+            _picask_words "$word" 'list info'
+        elif [[ $verb == info ]]; then
+            _picask_words "$word" 'mini mini-1'
+        fi
+        ;;
+    help)
+        if [[ -z $verb ]]; then
+            _picask_words "$word" 'index search show sample ask embed remove table model'
+        elif [[ $verb == table ]]; then
+            _picask_words "$word" 'list info create delete drop export'
+        elif [[ $verb == model ]]; then
+            _picask_words "$word" 'list info'
+        fi
+        ;;
+    esac
+}
+
+complete -F _picask picask
