@@ -44,7 +44,7 @@ def test_the_345_captions_find_their_photograph_as_the_model_s_readme_states(t):
     lines = (root / "examples/pictures/captions.tsv").read_text().splitlines()[1:]
     want = [line.split("\t") for line in lines]
     (t.tmp / "captions").write_text("\n".join(caption for _, caption in want))
-    rc, out, err = t.run_stdin(["embed", "--text", "-"], (t.tmp / "captions").read_text())
+    rc, out, err = t.run_stdin(["embed", "-"], (t.tmp / "captions").read_text())
     assert rc == 0, err
     import lancedb
     import numpy

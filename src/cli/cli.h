@@ -1,0 +1,212 @@
+/* cli.h - the program around the library: commands, options, and everything that is printed. Results go to stdout;
+ * messages and progress to stderr; a command returns its exit code: 0 found or done, 1 nothing found, 2 error or usage,
+ * 130 interrupted. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/memory.h"
+#include "picask.h"
+#include "view/view.h"
+
+enum { CLI_DONE = 0, CLI_NOTHING = 1, CLI_ERROR = 2, CLI_INTERRUPTED = 130 };
+
+/* ---- options (options.c) ---- */
+
+typedef struct cli_option {
+    char letter;       /* 0: none */
+    const char *name;  /* without the dashes; NULL: the letter alone */
+    const char *value; /* name of its value; NULL: a flag; "[N]": optional, given as --name=N */
+    int id;            /* the command's own, 1 and up */
+    const char *help;  /* NULL: an alias, which help does not list */
+} cli_option;
+#define CLI_OPTIONS_END                                                                                      \
+    {                                                                                                        \
+        0, NULL, NULL, 0, NULL                                                                               \
+    }
+
+/* An argument of the command, in the order given. */
+typedef struct cli_argument {
+    int id;            /* of the option; 0: an operand */
+    const char *value; /* NULL: a flag, or an optional value that was not given */
+} cli_argument;
+
+typedef struct cli cli;
+
+typedef struct cli_command {
+    const char *name, *alias;
+    const char *arguments;                  /* as usage shows them */
+    const char *summary;                    /* one line */
+    const cli_option *options;              /* may be NULL */
+    const struct cli_command *const *verbs; /* NULL-terminated, or NULL */
+    const char *text;                       /* further help: examples */
+    int (*run)(cli *c);                     /* NULL: only verbs */
+} cli_command;
+
+struct cli {
+    const cli_command *command; /* NULL: none was given */
+    const cli_command *parent;  /* of a verb */
+    /* options of every command */
+    const char *db_option, *table, *model;
+    bool table_given, json, quiet, verbose, help, version;
+    int threads;            /* 0: as many as CPUs */
+    cli_argument *argument; /* [n_arguments] */
+    size_t n_arguments;
+    view_terminal out, message; /* stdout, stderr */
+    int64_t start_us;           /* when the program began, monotonic */
+    char *db;                   /* owned; cli_db() */
+};
+
+extern const cli_command *const cli_commands[]; /* NULL-terminated; cli_index and its like stand in cmd_*.c */
+extern const cli_command cli_table_info, cli_table_export;
+extern const cli_command cli_index, cli_search, cli_show_command, cli_sample, cli_ask, cli_embed, cli_remove,
+    cli_table, cli_model, cli_help;
+
+/* Reads the whole command line. Returns 0, or 2 after a sentence on stderr. */
+int cli_parse(cli *c, const cli_command *const *commands, int argc, char **argv) MUST_CHECK;
+/* The name nearest to `word` within two slips of the finger, or NULL. names: [n], NULL entries are passed over. */
+const char *cli_nearest(const char *word, const char *const *names, size_t n);
+/* The operands alone: [*n], borrowed strings; the array is the caller's. NULL when memory is out. */
+const char **cli_operands(const cli *c, size_t *n);
+/* A whole number between min and max as the value of an option (named in the sentence). 0, or 2 after a sentence. */
+int cli_number(const char *option, const char *value, int64_t min, int64_t max, int64_t *out) MUST_CHECK;
+int cli_real(const char *option, const char *value, double *out) MUST_CHECK;
+/* Help (help.c). */
+void cli_print_help(void);
+void cli_print_command_help(const cli_command *command, const cli_command *parent);
+int cli_print_version(const cli *c);
+int cli_print_screen(cli *c);
+
+/* ---- where things lie (place.c) ---- */
+
+/* The database's folder by -d, PICASK_DB, .picask here or above, XDG_DATA_HOME; NULL after a sentence on stderr. */
+const char *cli_db(cli *c);
+/* What a person reads: a path or uri, cleaned, with ~ for the home folder; owned. NULL: memory is out. */
+char *cli_shown_path(const char *path_or_uri);
+/* The same for a sentence that holds paths. */
+char *cli_shown_sentence(const char *sentence);
+/* Opens the table that -d, -t and -m name. 0, or 2 after a sentence. */
+int cli_open_table(cli *c, picask_table **out) MUST_CHECK;
+/* The verbs of `table`: their operand names the table as -t does. 0, or 2 after a sentence. */
+int cli_table_operand(cli *c) MUST_CHECK;
+/* An operand that names a row: its id, or the uri of its path (owned). 0, or 2 after a sentence. */
+int cli_row_name(const char *operand, bool *is_id, int64_t *id, char **uri) MUST_CHECK;
+
+/* ---- printing (output.c) ---- */
+
+/* Text that grows; a failed append is remembered and reported when it is printed. */
+typedef struct cli_text {
+    base_buffer b;
+    bool failed;
+} cli_text;
+void cli_put(cli_text *t, const char *s);
+void cli_put_bytes(cli_text *t, const char *s, size_t n);
+void cli_putf(cli_text *t, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A JSON string, NULL: null; no control character is left raw. A number; NaN and infinities are null. */
+void cli_put_json(cli_text *t, const char *s);
+void cli_put_json_float(cli_text *t, float v);
+/* A TSV field: \t \n \r \\, other control characters \xNN. */
+void cli_put_field(cli_text *t, const char *s);
+void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const picask_table *table,
+                      const char *metric);
+void cli_put_row_tsv(cli_text *t, size_t rank, const picask_row *row, const char *const *columns,
+                     size_t n_columns);
+/* The value of a column in picask_row.extra as text; owned, NULL when it is null or absent. */
+char *cli_extra_value(const picask_row *row, const char *column);
+/* Writes to stdout and frees. 0, or 2 after a sentence. */
+int cli_print(cli_text *t) MUST_CHECK;
+/* Flushes stdout; 0, or 2 after a sentence. A closed pipe is quiet. */
+int cli_finish_output(void) MUST_CHECK;
+
+/* One sentence on stderr, cleaned, home folder as ~; 2 */
+int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The library's sentence; 130 when it was cancelled, else 2 */
+int cli_fail_error(const picask_error *err);
+/* A sentence on stderr unless -q. */
+void cli_say(const cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
+/* "demo · 69 rows · mini-1 · cosine · 38 ms", dim, on stderr. metric may be NULL. */
+void cli_footer(const cli *c, const picask_table *table, const char *metric, const char *more);
+
+/* 34,810 */
+const char *cli_count(uint64_t n, char out[32]);
+/* "38 ms", "3.2 s", "11 min 24 s", "1 h 12 min" */
+const char *cli_duration(double seconds, char out[32]);
+/* "345 KB", "1.7 GB" */
+const char *cli_size(uint64_t bytes, char out[32]);
+
+/* ---- rows and pictures (rows.c, pictures.c) ---- */
+
+typedef struct cli_rows {
+    picask_table *table;
+    const picask_results *results;
+    const char *metric;         /* NULL: rows that come from no search */
+    size_t first_rank;          /* 1 */
+    const char *const *columns; /* [n_columns] asked for, whose names and values are shown; may be NULL */
+    size_t n_columns;
+    size_t pictures; /* how many of the first to draw; 0: none */
+} cli_rows;
+/* JSON lines, TSV, or on a terminal the table with its pictures. Prints. 0 or 2. */
+int cli_print_rows(cli *c, const cli_rows *rows) MUST_CHECK;
+/* Draws a row's picture, or encoded bytes, into at most columns x rows cells. */
+lancelet_status cli_draw_row(picask_table *table, const picask_row *row, int columns, int rows,
+                             view_colours colours, view_lines *out, picask_error *err) MUST_CHECK;
+lancelet_status cli_draw_bytes(const void *bytes, size_t n, int columns, int rows, view_colours colours,
+                               view_lines *out, picask_error *err) MUST_CHECK;
+/* How `n` pictures lie side by side on the terminal. */
+typedef struct cli_sheet {
+    size_t across;     /* cells in a line */
+    int columns, rows; /* of a cell's picture */
+} cli_sheet;
+/* lines: those that stand above the pictures already */
+void cli_sheet_plan(const cli *c, size_t n, size_t lines, cli_sheet *out);
+/* The pictures' cells [n], with labels [n] in line under them. */
+void cli_put_sheet(cli_text *t, const view_lines *cells, const view_lines *labels, size_t n,
+                   const cli_sheet *sheet);
+void cli_free_cells(view_lines *cells, size_t n); /* each cell's lines and the array */
+/* Appends clean text cut to `columns`; style "2" dim, "1" bold, NULL plain. */
+bool cli_add_line(view_lines *l, const char *text, size_t columns, const char *style) MUST_CHECK;
+/* The first caption of several, cleaned and cut to `columns`, "(+4)" behind it where there are more; owned. */
+char *cli_first_caption(const char *text, size_t columns);
+/* How many pictures --show, --no-show and the terminal ask for. */
+typedef struct cli_show {
+    bool on, off;
+    int64_t n;
+} cli_show;
+int cli_show_option(cli_show *s, bool on, const char *value) MUST_CHECK;
+size_t cli_show_count(const cli *c, const cli_show *s, size_t on_terminal);
+
+/* Pictures as files (copy.c): each picture of the rows into a folder, nothing overwritten; one picture into a file, as PNG
+ * or JPEG by the file's name where it is of another type. */
+int cli_copy_pictures(const cli *c, picask_table *table, const picask_results *results,
+                      const char *folder) MUST_CHECK;
+picask_status cli_write_picture(const char *path, const void *bytes, size_t n, picask_error *err) MUST_CHECK;
+
+/* ---- asking and progress (confirm.c, progress.c) ---- */
+
+/* A clause ("this deletes ..."): on a terminal asks whether to go on; elsewhere --yes must have been given. 0: go on,
+ * else the exit code. */
+int cli_confirm(bool yes, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+
+typedef struct cli_progress {
+    const cli *c;
+    bool drawn;     /* a bar stands on the line */
+    uint64_t named; /* skipped pictures named so far */
+    struct {
+        int64_t us;
+        uint64_t done;
+    } window[16]; /* about a second apart: the rate is that of the last 15 s */
+    size_t n_window;
+} cli_progress;
+void cli_progress_start(cli_progress *p, const cli *c);
+void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total);
+/* Takes the bar off so that a line can be printed. */
+void cli_progress_clear(cli_progress *p);
+/* The bar's text for a line of `columns`. */
+void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
+
+/* ---- signals (signals.c) ---- */
+
+void cli_signals_start(void);
+/* From here on Ctrl-C sets the flag (a second one ends the program at once), and a closed pipe is no signal. */
+const volatile int *cli_cancel_flag(void);
+
+#endif

@@ -1,0 +1,369 @@
+/* cmd_index.c - `picask index`: pictures and captions into a table. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "source/source.h"
+
+enum {
+    OVERWRITE = 1,
+    HERE,
+    STORE,
+    TEXT_COLUMN,
+    IMAGE_COLUMN,
+    EXCLUDE,
+    HIDDEN,
+    DRY_RUN,
+    STRICT,
+    APPEND,
+    DECODE,
+    YES,
+    NO_SYNC
+};
+
+static const cli_option options[] = {
+    {0, "overwrite", NULL, OVERWRITE, "the table holds just these sources afterwards (a new version)"},
+    {0, "append", NULL, APPEND, "add everything without looking for what is there"},
+    {0, "here", NULL, HERE, "keep the tables in ./.picask, which is found from here and below"},
+    {0, "exclude", "GLOB", EXCLUDE, "leave out what matches below the folder; may be repeated"},
+    {0, "hidden", NULL, HIDDEN, "walk names that begin with a dot too"},
+    {0, "store-images", "WHAT", STORE,
+     "none, original, or PIXELS of the longest side of a copy in the table"},
+    {0, "text-column", "NAME", TEXT_COLUMN, "column of a caption file that holds the captions"},
+    {0, "image-column", "NAME", IMAGE_COLUMN, "column that holds the pictures' paths"},
+    {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
+    {0, "dry-run", NULL, DRY_RUN, "count what would be done, change nothing"},
+    {0, "strict", NULL, STRICT, "exit code 2 if anything was skipped"},
+    {0, "no-sync", NULL, NO_SYNC, "do not wait for the disk: faster, not safe against power loss"},
+    {0, "yes", NULL, YES, "ask nothing"},
+    CLI_OPTIONS_END,
+};
+
+/* Skipped pictures that a terminal names without -v; a file gets them all. */
+#define NAMED_ON_TERMINAL 20
+
+/* What the events share. */
+typedef struct run {
+    cli *c;
+    cli_progress progress;
+    const char **sources; /* [n_sources] */
+    size_t n_sources;
+    char **root;      /* [n_sources] absolute, for shortening names; entries may be NULL */
+    uint64_t unnamed; /* skipped pictures that were only counted */
+    cli_text skipped; /* JSON objects, with --json */
+} run;
+
+static void on_progress(void *arg, uint64_t done, uint64_t total, const picask_index_report *so_far)
+{
+    run *r = arg;
+    (void)so_far;
+    cli_progress_update(&r->progress, done, total);
+}
+
+/* The name below the source's folder where it lies in one. */
+static const char *below_a_source(const run *r, const char *uri)
+{
+    for (size_t i = 0; i < r->n_sources; i++) {
+        size_t n = r->root[i] ? strlen(r->root[i]) : 0;
+        if (n > 1 && strncmp(uri, r->root[i], n) == 0 && uri[n] == '/')
+            return uri + n + 1;
+    }
+    return uri;
+}
+
+static void on_skipped(void *arg, const char *uri, const char *reason)
+{
+    run *r = arg;
+    if (r->c->json) {
+        cli_put(&r->skipped, r->skipped.b.size ? ",{\"uri\":" : "{\"uri\":");
+        cli_put_json(&r->skipped, uri);
+        cli_put(&r->skipped, ",\"reason\":");
+        cli_put_json(&r->skipped, reason);
+        cli_put(&r->skipped, "}");
+    }
+    bool few = r->progress.named < NAMED_ON_TERMINAL || !r->c->message.is_terminal || r->c->verbose;
+    if (r->c->quiet || !few) {
+        r->unnamed++;
+        return;
+    }
+    r->progress.named++;
+    cli_progress_clear(&r->progress);
+    char *path = cli_shown_path(below_a_source(r, uri));
+    cli_say(r->c, "skipped %s: %s", path ? path : "a picture", reason);
+    base_free(path);
+}
+
+static void on_note(void *arg, int level, const char *sentence)
+{
+    run *r = arg;
+    if (level > 0 && !r->c->verbose)
+        return;
+    cli_progress_clear(&r->progress);
+    cli_say(r->c, "%s", sentence);
+}
+
+static int parse_store(const char *value, picask_index_options *o)
+{
+    if (strcmp(value, "none") == 0) {
+        o->store = PICASK_STORE_NONE;
+    } else if (strcmp(value, "original") == 0) {
+        o->store = PICASK_STORE_ORIGINAL;
+    } else {
+        int64_t pixels;
+        if (value[0] < '0' || value[0] > '9')
+            return cli_fail("--store-images takes none, original or a number of pixels, not '%s'", value);
+        int code = cli_number("--store-images", value, 16, 65500, &pixels);
+        if (code)
+            return code;
+        o->store = PICASK_STORE_SCALED;
+        o->store_pixels = (int)pixels;
+    }
+    return 0;
+}
+
+typedef struct flags {
+    bool here, strict;
+} flags;
+
+static int read_options(cli *c, picask_index_options *o, flags *f, const char **exclude)
+{
+    int code = 0;
+    for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
+        const char *value = c->argument[i].value;
+        switch (c->argument[i].id) {
+        case OVERWRITE:
+            o->overwrite = true;
+            break;
+        case APPEND:
+            o->append = true;
+            break;
+        case HERE:
+            f->here = true;
+            break;
+        case STRICT:
+            f->strict = true;
+            break;
+        case EXCLUDE:
+            exclude[o->n_exclude++] = value;
+            break;
+        case HIDDEN:
+            o->hidden = true;
+            break;
+        case STORE:
+            code = parse_store(value, o);
+            break;
+        case TEXT_COLUMN:
+            o->text_column = value;
+            break;
+        case IMAGE_COLUMN:
+            o->image_column = value;
+            break;
+        case DRY_RUN:
+            o->dry_run = true;
+            break;
+        case NO_SYNC:
+            o->no_sync = true;
+            break;
+        case DECODE:
+            o->decode_fast = strcmp(value, "fast") == 0;
+            if (!o->decode_fast && strcmp(value, "full") != 0)
+                code = cli_fail("--decode takes full or fast, not '%s'", value);
+            break;
+        default:
+            break;
+        }
+    }
+    if (code == 0 && o->overwrite && o->append)
+        code = cli_fail("--overwrite and --append exclude each other");
+    if (code == 0 && f->here && c->db_option)
+        code = cli_fail("--here and --db both say where the tables are kept; give one");
+    return code;
+}
+
+static int make_folder_here(cli *c)
+{
+    picask_error err;
+    c->db = base_path_absolute(".picask");
+    if (!c->db)
+        return cli_fail("out of memory");
+    if (base_dir_make(c->db, &err) != LANCELET_OK)
+        return cli_fail_error(&err);
+    return 0;
+}
+
+/* A source that is not there is an error of the command line, said before anything is read. */
+static int check_sources(run *r)
+{
+    for (size_t i = 0; i < r->n_sources; i++) {
+        picask_error err;
+        base_stat st;
+        if (strncmp(r->sources[i], "file://", 7) != 0 && strstr(r->sources[i], "://"))
+            continue;
+        char *path = source_path_from_uri(r->sources[i]);
+        lancelet_status status = base_file_stat(path ? path : r->sources[i], &st, &err);
+        r->root[i] = base_path_absolute(path ? path : r->sources[i]);
+        base_free(path);
+        if (status != LANCELET_OK)
+            return cli_fail_error(&err);
+        if (!st.exists)
+            return cli_fail(
+                "%s is not there; a source is a picture, a folder, or a .csv, .tsv or .jsonl file",
+                r->sources[i]);
+        if (st.is_regular && r->root[i]) {
+            /* names are shortened by the folder that the file lies in */
+            char *parent = base_path_parent(r->root[i]);
+            base_free(r->root[i]);
+            r->root[i] = parent;
+        }
+    }
+    return 0;
+}
+
+/* ---- what was done ---- */
+
+static void put_skipped_kind(cli_text *t, uint64_t n, const char *what, bool *first)
+{
+    char number[32];
+    if (n == 0)
+        return;
+    cli_putf(t, "%s%s %s", *first ? ": " : ", ", cli_count(n, number), what);
+    *first = false;
+}
+
+static int print_summary(const run *r, const picask_index_options *o, const picask_index_report *report,
+                         bool stopped)
+{
+    char time[32], rate[48] = "", a[32], b[32], d[32], e[32], f[32];
+    cli_text t = {0};
+    if (report->seconds > 0 && report->added > 0) {
+        double per_second = (double)report->added / report->seconds;
+        snprintf(rate, sizeof rate, per_second < 10 ? ", %.1f/s" : ", %.0f/s", per_second);
+    }
+    char *what = r->n_sources == 1 ? cli_shown_path(r->sources[0])
+                 : r->n_sources    ? base_format("%zu sources", r->n_sources)
+                                   : base_strdup("the remembered sources");
+    char *db = cli_shown_path(r->c->db), *name = view_clean(r->c->table, strlen(r->c->table));
+    cli_putf(&t, "%s %s into '%s' (%s): %s%s\n",
+             stopped      ? "Stopped indexing"
+             : o->dry_run ? "Would index"
+                          : "Indexed",
+             what ? what : "", name ? name : "", db ? db : "", cli_duration(report->seconds, time), rate);
+    base_free(what);
+    base_free(db);
+    base_free(name);
+    int width = (int)strlen(cli_count(report->added > report->skipped ? report->added : report->skipped, a));
+    cli_putf(&t, "  %*s %s · %s cop%s · %s unchanged · %s moved", width, cli_count(report->added, a),
+             o->dry_run ? "to embed" : "embedded", cli_count(report->copies, b),
+             report->copies == 1 ? "y" : "ies", cli_count(report->unchanged, d), cli_count(report->moved, e));
+    if (report->changed > 0)
+        cli_putf(&t, " · %s changed", cli_count(report->changed, f));
+    cli_put(&t, "\n");
+    if (report->skipped > 0) {
+        bool first = true;
+        cli_putf(&t, "  %*s skipped", width, cli_count(report->skipped, a));
+        put_skipped_kind(&t, report->skipped_damaged, "damaged", &first);
+        put_skipped_kind(&t, report->skipped_large, "too large", &first);
+        put_skipped_kind(&t, report->skipped_unreadable, "not readable", &first);
+        put_skipped_kind(&t, report->skipped_unsupported, "of another format", &first);
+        cli_put(&t, r->unnamed > 0 ? "   (-v names them)\n" : "\n");
+    }
+    return cli_print(&t);
+}
+
+static int print_json(run *r, const picask_index_report *report)
+{
+    char seconds[32];
+    cli_text t = {0};
+    base_format_double(report->seconds, seconds);
+    cli_putf(
+        &t, "{\"found\":%llu,\"added\":%llu,\"unchanged\":%llu,\"moved\":%llu,\"copies\":%llu,\"removed\":0,",
+        (unsigned long long)report->found, (unsigned long long)report->added,
+        (unsigned long long)report->unchanged, (unsigned long long)report->moved,
+        (unsigned long long)report->copies);
+    cli_put(&t, "\"skipped\":[");
+    cli_put_bytes(&t, (const char *)r->skipped.b.data, r->skipped.b.size);
+    cli_putf(&t, "],\"seconds\":%s,\"version\":%llu,\"changed\":%llu}\n", seconds,
+             (unsigned long long)report->version, (unsigned long long)report->changed);
+    t.failed = t.failed || r->skipped.failed;
+    return cli_print(&t);
+}
+
+static int finish(run *r, const picask_index_options *o, const flags *f, picask_status status,
+                  const picask_index_report *report, const picask_error *err)
+{
+    cli_progress_clear(&r->progress);
+    bool stopped = status == LANCELET_CANCELLED;
+    int code = 0;
+    if (status == LANCELET_OK || stopped) {
+        if (r->c->json)
+            code = print_json(r, report);
+        else if (!r->c->quiet)
+            code = print_summary(r, o, report, stopped);
+    }
+    if (stopped)
+        return CLI_INTERRUPTED;
+    if (status != LANCELET_OK) {
+        cli_fail_error(err);
+        return status == LANCELET_NOT_FOUND && r->n_sources > 0 ? CLI_NOTHING : CLI_ERROR;
+    }
+    return code ? code : f->strict && report->skipped > 0 ? CLI_ERROR : CLI_DONE;
+}
+
+static int run_index(cli *c)
+{
+    picask_index_options o = PICASK_INDEX_OPTIONS_INIT;
+    run r = {.c = c};
+    flags f = {false, false};
+    const char **exclude = base_calloc(c->n_arguments + 1, sizeof *exclude);
+    r.sources = cli_operands(c, &r.n_sources);
+    r.root = r.sources ? base_calloc(r.n_sources + 1, sizeof *r.root) : NULL;
+    int code = exclude && r.root ? 0 : cli_fail("out of memory");
+    if (code == 0)
+        code = read_options(c, &o, &f, exclude);
+    if (code == 0)
+        code = check_sources(&r);
+    if (code == 0 && f.here)
+        code = make_folder_here(c);
+    if (code == 0 && !cli_db(c))
+        code = CLI_ERROR;
+    if (code == 0) {
+        o.model = c->model;
+        o.threads = c->threads;
+        o.exclude = exclude;
+        o.cancel = cli_cancel_flag();
+        o.events = (picask_index_events){&r, on_progress, on_skipped, on_note};
+        cli_progress_start(&r.progress, c);
+        picask_index_report report;
+        memset(&report, 0, sizeof report);
+        picask_error err;
+        picask_status status = picask_index(c->db, c->table, r.sources, r.n_sources, &o, &report, &err);
+        code = finish(&r, &o, &f, status, &report, &err);
+    }
+    for (size_t i = 0; r.root && i < r.n_sources; i++)
+        base_free(r.root[i]);
+    base_free(r.root);
+    base_free(r.sources);
+    base_free(exclude);
+    base_buffer_free(&r.skipped.b);
+    return code;
+}
+
+const cli_command cli_index = {
+    "index",
+    "add",
+    "[SOURCE...]",
+    "read pictures and captions, embed them, add them to the table",
+    options,
+    NULL,
+    "SOURCE is a picture, a folder (with all below it), or a .csv, .tsv or .jsonl file of paths and\n"
+    "captions. Only what is new or changed is embedded. Without SOURCE the table's sources are read again.\n"
+    "\n"
+    "  picask index ~/Pictures\n"
+    "  picask index captions.tsv --text-column caption -t demo\n"
+    "  picask index                         again, what is new since then\n"
+    "  picask index . --here --exclude '*.png'\n",
+    run_index,
+};

@@ -1,0 +1,205 @@
+/* cmd_show.c - `picask show`: the picture of a row and what is known about it. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum { OUTPUT = 1, SHOW, NO_SHOW };
+
+static const cli_option options[] = {
+    {'o', "output", "FILE", OUTPUT, "write the picture to FILE; .png or .jpg converts"},
+    {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
+    {0, "no-show", NULL, NO_SHOW, "only the facts"},
+    CLI_OPTIONS_END,
+};
+
+typedef struct show {
+    const char *output;
+    cli_show pictures;
+} show;
+
+/* "id 569 · 1,920 x 1,080 · 345 KB · taken 2019-07-01 12:00:00" */
+static char *facts_of(const picask_row *row)
+{
+    cli_text t = {0};
+    char text[40];
+    cli_putf(&t, "id %lld", (long long)row->id);
+    if (row->width > 0)
+        cli_putf(&t, " · %d x %d", row->width, row->height);
+    if (row->size >= 0)
+        cli_putf(&t, " · %s", cli_size((uint64_t)row->size, text));
+    if (row->has_taken) {
+        base_format_time(row->taken_us, text);
+        if (strlen(text) > 10 && text[10] == 'T')
+            text[10] = ' ';
+        cli_putf(&t, " · taken %s", text);
+    }
+    char *out = t.failed ? NULL : base_buffer_to_string(&t.b);
+    base_buffer_free(&t.b);
+    return out;
+}
+
+static bool add_facts(view_lines *l, const cli *c, const picask_row *row)
+{
+    size_t columns = (size_t)c->out.columns;
+    const char *bold = c->out.styled ? "1" : NULL, *dim = c->out.styled ? "2" : NULL;
+    char *path = cli_shown_path(row->uri ? row->uri : "(no path)"),
+         *cut = path ? view_cut_front(path, columns) : NULL;
+    bool ok = cut && cli_add_line(l, cut, columns, bold);
+    base_free(cut);
+    base_free(path);
+    for (const char *p = row->text; ok && p && *p;) {
+        const char *end = strchr(p, '\n');
+        char *caption = view_clean(p, end ? (size_t)(end - p) : strlen(p));
+        ok = caption && cli_add_line(l, caption, columns, NULL);
+        base_free(caption);
+        p = end ? end + 1 : NULL;
+    }
+    char *facts = ok ? facts_of(row) : NULL;
+    ok = facts && cli_add_line(l, facts, columns, dim);
+    base_free(facts);
+    return ok;
+}
+
+/* The picture, then the facts under it. */
+static int print_on_terminal(cli *c, picask_table *table, const picask_row *row, bool picture)
+{
+    cli_text t = {0};
+    view_lines lines = {0};
+    picask_error err;
+    int code = 0;
+    if (picture) {
+        int rows = c->out.is_terminal ? c->out.rows - 5 : 24;
+        if (cli_draw_row(table, row, c->out.columns < 160 ? c->out.columns : 160, rows > 8 ? rows : 8,
+                         c->out.colours, &lines, &err) != LANCELET_OK) {
+            view_lines_free(&lines);
+            code = cli_fail("no picture of row %lld: %s", (long long)row->id, err.text);
+        }
+    }
+    size_t width = (size_t)c->out.columns;
+    t.failed = !add_facts(&lines, c, row) || !view_lines_join(&lines, &width, 1, 0, &t.b);
+    view_lines_free(&lines);
+    int printed = cli_print(&t);
+    return printed ? printed : code;
+}
+
+static int write_file(const cli *c, picask_table *table, const picask_row *row, const char *path)
+{
+    picask_error err;
+    void *bytes = NULL;
+    size_t n = 0;
+    picask_status status = picask_row_picture(table, row, &bytes, &n, &err);
+    if (status != LANCELET_OK)
+        return cli_fail_error(&err);
+    int code = 0;
+    if (strcmp(path, "-") == 0) {
+        fwrite(bytes, 1, n, stdout);
+        code = cli_finish_output();
+    } else if (cli_write_picture(path, bytes, n, &err) != LANCELET_OK) {
+        code = cli_fail_error(&err);
+    } else {
+        cli_say(c, "wrote %s", path);
+    }
+    picask_free(bytes);
+    return code;
+}
+
+static int show_results(cli *c, picask_table *table, const picask_results *results, const show *s)
+{
+    bool picture = cli_show_count(c, &s->pictures, 1) > 0;
+    if (s->output)
+        return write_file(c, table, picask_results_row(results, 0), s->output);
+    if (c->json || (!c->out.is_terminal && !picture)) {
+        cli_rows rows = {.table = table, .results = results, .first_rank = 1};
+        return cli_print_rows(c, &rows);
+    }
+    int code = 0;
+    for (size_t i = 0; i < picask_results_count(results); i++) {
+        int one = print_on_terminal(c, table, picask_results_row(results, i), picture);
+        code = one ? one : code;
+    }
+    return code;
+}
+
+static int show_one(cli *c, picask_table *table, const char *operand, const show *s)
+{
+    bool is_id;
+    int64_t id;
+    char *uri;
+    int code = cli_row_name(operand, &is_id, &id, &uri);
+    if (code)
+        return code;
+    picask_error err;
+    picask_results *results = NULL;
+    picask_status status = is_id ? picask_rows_by_id(table, &id, 1, &results, &err)
+                                 : picask_rows_by_uri(table, uri, &results, &err);
+    if (status != LANCELET_OK) {
+        code = cli_fail_error(&err);
+        if (status == LANCELET_NOT_FOUND)
+            code = CLI_NOTHING;
+    } else if (picask_results_count(results) == 0) {
+        cli_fail("table '%s' has no row of %s", c->table, operand);
+        code = CLI_NOTHING;
+    } else {
+        code = show_results(c, table, results, s);
+    }
+    picask_results_destroy(results);
+    base_free(uri);
+    return code;
+}
+
+static int run_show(cli *c)
+{
+    show s = {0};
+    size_t n = 0;
+    int code = 0;
+    for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
+        switch (c->argument[i].id) {
+        case 0:
+            n++;
+            break;
+        case OUTPUT:
+            s.output = c->argument[i].value;
+            break;
+        case SHOW:
+            code = cli_show_option(&s.pictures, true, NULL);
+            break;
+        case NO_SHOW:
+            code = cli_show_option(&s.pictures, false, NULL);
+            break;
+        default:
+            break;
+        }
+    }
+    if (code)
+        return code;
+    if (n == 0)
+        return cli_fail("show needs the id or the path of a picture: picask show 12");
+    if (n > 1 && s.output)
+        return cli_fail("-o takes one picture, not %zu", n);
+    picask_table *table = NULL;
+    code = cli_open_table(c, &table);
+    for (size_t i = 0; table && i < c->n_arguments; i++) {
+        if (c->argument[i].id != 0)
+            continue;
+        int one = show_one(c, table, c->argument[i].value, &s);
+        code = one > code ? one : code;
+    }
+    picask_table_destroy(table);
+    return code;
+}
+
+const cli_command cli_show_command = {
+    "show",
+    NULL,
+    "ID...|PATH...",
+    "a picture of the table and its caption",
+    options,
+    NULL,
+    "  picask show 569\n"
+    "  picask show ~/Pictures/dog.jpg\n"
+    "  picask show 569 -o stop-sign.jpg\n",
+    run_show,
+};

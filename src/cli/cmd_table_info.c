@@ -1,0 +1,246 @@
+/* cmd_table_info.c - `picask table info`: what a table holds, and the lines that open it in Python and DuckDB. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "arrow/arrow.h"
+#include "base/text.h"
+
+/* "vector fixed_size_list<float32, 384>": Arrow's format strings as people write the types. */
+static void put_type(cli_text *t, const struct ArrowSchema *s)
+{
+    static const struct {
+        const char *format, *name;
+    } plain[] = {
+        {"b", "bool"},
+        {"c", "int8"},
+        {"C", "uint8"},
+        {"s", "int16"},
+        {"S", "uint16"},
+        {"i", "int32"},
+        {"I", "uint32"},
+        {"l", "int64"},
+        {"L", "uint64"},
+        {"e", "float16"},
+        {"f", "float32"},
+        {"g", "float64"},
+        {"u", "utf8"},
+        {"U", "large_utf8"},
+        {"z", "binary"},
+        {"Z", "large_binary"},
+        {"tdD", "date32"},
+        {"tss:", "timestamp[s]"},
+        {"tsm:", "timestamp[ms]"},
+        {"tsu:", "timestamp[us]"},
+        {"tsn:", "timestamp[ns]"},
+        {"+s", "struct"},
+        {"+l", "list"},
+        {"+L", "large_list"},
+    };
+    if (arrow_list_size(s) >= 0 && s->n_children == 1) {
+        cli_put(t, "fixed_size_list<");
+        put_type(t, s->children[0]);
+        cli_putf(t, ", %lld>", (long long)arrow_list_size(s));
+        return;
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (strcmp(s->format, plain[i].format) == 0) {
+            cli_put(t, plain[i].name);
+            return;
+        }
+    cli_put(t, s->format);
+}
+
+/* JSON's escapes are Python's. */
+static void put_python_open(cli_text *t, const char *db, const char *name)
+{
+    cli_put(t, "table = lancedb.connect(");
+    cli_put_json(t, db);
+    cli_put(t, ").open_table(");
+    cli_put_json(t, name);
+    cli_put(t, ")");
+}
+
+static void put_sql_select(cli_text *t, const char *path)
+{
+    cli_put(t, "SELECT * FROM '");
+    for (const char *p = path; *p; p++)
+        cli_put_bytes(t, *p == '\'' ? "''" : p, *p == '\'' ? 2 : 1);
+    cli_put(t, "' LIMIT 5;");
+}
+
+/* Appends what was put together as one cleaned line. */
+static void put_line(cli_text *t, const char *head, cli_text *line, const cli *c)
+{
+    char *raw = line->failed ? NULL : base_buffer_to_string(&line->b);
+    base_buffer_free(&line->b);
+    char *clean = raw ? view_clean(raw, strlen(raw)) : NULL;
+    bool styled = c->out.styled && *head;
+    if (clean)
+        cli_putf(t, "%s%-9s%s %s\n", styled ? "\033[2m" : "", head, styled ? "\033[0m" : "", clean);
+    else
+        t->failed = true;
+    base_free(clean);
+    base_free(raw);
+    *line = (cli_text){0};
+}
+
+/* The remembered sources: a JSON array in the table's config, one object a source. */
+static void put_sources(cli_text *t, const cli *c, const lancelet_table *lance)
+{
+    const char *config = lancelet_table_config(lance, "picask.sources");
+    json_t *sources = config ? json_loads(config, 0, NULL) : NULL;
+    size_t i;
+    json_t *entry;
+    json_array_foreach(sources, i, entry)
+    {
+        const char *path = json_string_value(json_object_get(entry, "source"));
+        char *shown = path ? cli_shown_path(path) : NULL;
+        cli_text line = {0};
+        cli_put(&line, shown ? shown : "");
+        if (shown)
+            put_line(t, i == 0 ? "sources" : "", &line, c);
+        base_buffer_free(&line.b);
+        base_free(shown);
+    }
+    json_decref(sources);
+}
+
+static void put_columns(cli_text *t, const cli *c, const struct ArrowSchema *schema)
+{
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        cli_text line = {0};
+        const struct ArrowSchema *child = schema->children[i];
+        char *name = view_clean(child->name ? child->name : "", child->name ? strlen(child->name) : 0);
+        size_t width = name ? view_width(name) : 0;
+        cli_putf(&line, "%s%*s  ", name ? name : "", (int)(width < 10 ? 10 - width : 0), "");
+        put_type(&line, child);
+        put_line(t, i == 0 ? "columns" : "", &line, c);
+        base_free(name);
+    }
+}
+
+static void put_text(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
+{
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    const lancelet_table *lance = picask_table_lance(table);
+    lancelet_table_get_info(lance, &info);
+    const char *model = picask_table_model_name(table);
+    char number[32], time[40];
+    cli_text line = {0};
+    char *path = cli_shown_path(info.path);
+    cli_putf(&line, "%s  %s", picask_table_name(table), path ? path : "");
+    base_free(path);
+    put_line(t, "table", &line, c);
+    cli_putf(&line, "%s", cli_count(info.rows, number));
+    if (info.deleted_rows > 0)
+        cli_putf(&line, " (%s deleted still in the files)", cli_count(info.deleted_rows, number));
+    put_line(t, "rows", &line, c);
+    cli_putf(&line, "%s numbers a row", cli_count(picask_table_dim(table), number));
+    cli_putf(&line, ", made with %s", model ? model : "a model that the table does not name");
+    put_line(t, "vectors", &line, c);
+    base_format_time(info.timestamp_us / 1000000 * 1000000, time);
+    if (strlen(time) > 10 && time[10] == 'T')
+        time[10] = ' ';
+    cli_putf(&line, "%llu of %s UTC", (unsigned long long)info.version, time);
+    put_line(t, "version", &line, c);
+    cli_putf(&line, "%s in %llu fragment%s, Lance %s", cli_size(info.data_bytes, number),
+             (unsigned long long)info.fragments, info.fragments == 1 ? "" : "s",
+             info.data_version ? info.data_version : "?");
+    if (info.indices > 0)
+        cli_putf(&line, ", %llu index segment%s", (unsigned long long)info.indices,
+                 info.indices == 1 ? "" : "s");
+    put_line(t, "files", &line, c);
+    put_sources(t, c, lance);
+    put_columns(t, c, schema);
+    cli_put(t, "\n");
+    cli_put(&line, "import lancedb");
+    put_line(t, "Python", &line, c);
+    put_python_open(&line, c->db, picask_table_name(table));
+    put_line(t, "", &line, c);
+    cli_put(&line, "INSTALL lance; LOAD lance;");
+    put_line(t, "DuckDB", &line, c);
+    put_sql_select(&line, info.path);
+    put_line(t, "", &line, c);
+}
+
+static void put_json(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
+{
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    lancelet_table_get_info(picask_table_lance(table), &info);
+    char time[40];
+    base_format_time(info.timestamp_us, time);
+    cli_put(t, "{\"name\":");
+    cli_put_json(t, picask_table_name(table));
+    cli_put(t, ",\"path\":");
+    cli_put_json(t, info.path);
+    cli_putf(t, ",\"rows\":%llu,\"deleted_rows\":%llu,\"dim\":%zu,\"model\":", (unsigned long long)info.rows,
+             (unsigned long long)info.deleted_rows, picask_table_dim(table));
+    cli_put_json(t, picask_table_model_name(table));
+    cli_putf(t, ",\"version\":%llu,\"timestamp\":\"%s\",\"data_version\":", (unsigned long long)info.version,
+             time);
+    cli_put_json(t, info.data_version);
+    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu,\"columns\":{",
+             (unsigned long long)info.fragments, (unsigned long long)info.data_bytes,
+             (unsigned long long)info.indices);
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        cli_put(t, i ? "," : "");
+        cli_put_json(t, schema->children[i]->name ? schema->children[i]->name : "");
+        cli_put(t, ":\"");
+        put_type(t, schema->children[i]);
+        cli_put(t, "\"");
+    }
+    cli_text line = {0};
+    cli_put(&line, "import lancedb; ");
+    put_python_open(&line, c->db, picask_table_name(table));
+    char *python = base_buffer_to_string(&line.b);
+    cli_put(&line, "INSTALL lance; LOAD lance; ");
+    put_sql_select(&line, info.path);
+    char *duckdb = base_buffer_to_string(&line.b);
+    cli_put(t, "},\"python\":");
+    cli_put_json(t, python);
+    cli_put(t, ",\"duckdb\":");
+    cli_put_json(t, duckdb);
+    cli_put(t, "}\n");
+    t->failed = t->failed || line.failed || !python || !duckdb;
+    base_free(python);
+    base_free(duckdb);
+}
+
+static int run_info(cli *c)
+{
+    picask_table *table = NULL;
+    int code = cli_table_operand(c);
+    if (code == 0)
+        code = cli_open_table(c, &table);
+    struct ArrowSchema schema = {0};
+    picask_error err;
+    if (code == 0 && lancelet_table_schema(picask_table_lance(table), &schema, &err) != LANCELET_OK)
+        code = cli_fail_error(&err);
+    if (code == 0) {
+        cli_text t = {0};
+        if (c->json)
+            put_json(&t, c, table, &schema);
+        else
+            put_text(&t, c, table, &schema);
+        code = cli_print(&t);
+    }
+    arrow_schema_release(&schema);
+    picask_table_destroy(table);
+    return code;
+}
+
+const cli_command cli_table_info = {
+    "info",
+    NULL,
+    "[NAME]",
+    "what a table holds, and how Python and DuckDB open it",
+    NULL,
+    NULL,
+    "  picask table info\n"
+    "  picask table info holidays --json\n",
+    run_info,
+};

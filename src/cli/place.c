@@ -1,0 +1,147 @@
+/* place.c - where things lie: the database's folder, tables in it, rows by id or path; and paths as a person reads them. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "source/source.h"
+
+/* The home folder without a slash at its end, or NULL. */
+static const char *home_folder(size_t *n)
+{
+    const char *home = getenv("HOME");
+    if (!home || home[0] != '/')
+        return NULL;
+    *n = strlen(home);
+    while (*n > 0 && home[*n - 1] == '/')
+        (*n)--;
+    return *n > 0 ? home : NULL;
+}
+
+/* The nearest .picask folder here or above: owned, or NULL when there is none. */
+static char *folder_here_or_above(void)
+{
+    char *folder = base_path_absolute(".");
+    while (folder) {
+        char *candidate = base_path_join(folder, ".picask");
+        base_stat st;
+        picask_error err;
+        if (candidate && base_file_stat(candidate, &st, &err) == LANCELET_OK && st.exists && st.is_dir) {
+            base_free(folder);
+            return candidate;
+        }
+        base_free(candidate);
+        bool root = strcmp(folder, "/") == 0;
+        char *parent = root ? NULL : base_path_parent(folder);
+        base_free(folder);
+        folder = parent;
+    }
+    return NULL;
+}
+
+const char *cli_db(cli *c)
+{
+    if (c->db)
+        return c->db;
+    const char *given = c->db_option ? c->db_option : getenv("PICASK_DB");
+    if (c->db_option && !*c->db_option) {
+        cli_fail("--db needs a folder: -d DIR");
+        return NULL;
+    }
+    if (given && *given) {
+        c->db = base_path_absolute(given);
+    } else {
+        c->db = folder_here_or_above();
+        const char *data = getenv("XDG_DATA_HOME");
+        size_t n;
+        const char *home = home_folder(&n);
+        if (!c->db && data && data[0] == '/') {
+            c->db = base_path_join(data, "picask");
+        } else if (!c->db && home) {
+            c->db = base_format("%.*s/.local/share/picask", (int)n, home);
+        } else if (!c->db) {
+            cli_fail("HOME is not set, so there is no place for tables; name a folder: -d DIR");
+            return NULL;
+        }
+    }
+    if (!c->db)
+        cli_fail("out of memory");
+    return c->db;
+}
+
+/* ---- paths as a person reads them ---- */
+
+/* Where a path may begin in a sentence. */
+static bool begins_word(const char *sentence, const char *at)
+{
+    return at == sentence || strchr(" '\"(:=,", at[-1]) != NULL;
+}
+
+char *cli_shown_sentence(const char *sentence)
+{
+    size_t n = 0;
+    const char *home = home_folder(&n);
+    cli_text t = {0};
+    for (const char *p = sentence; *p;) {
+        bool here = home && begins_word(sentence, p) && strncmp(p, home, n) == 0;
+        if (here && (!p[n] || strchr("/ '\":;,)", p[n]))) {
+            cli_put(&t, "~");
+            p += n;
+        } else {
+            cli_put_bytes(&t, p++, 1);
+        }
+    }
+    char *raw = t.failed ? NULL : base_buffer_to_string(&t.b);
+    base_buffer_free(&t.b);
+    char *clean = raw ? view_clean(raw, strlen(raw)) : NULL;
+    base_free(raw);
+    return clean;
+}
+
+char *cli_shown_path(const char *path_or_uri)
+{
+    char *path = strncmp(path_or_uri, "file://", 7) == 0 ? source_path_from_uri(path_or_uri) : NULL;
+    const char *p = path ? path : path_or_uri;
+    size_t n = 0;
+    const char *home = home_folder(&n);
+    char *short_path = home && strncmp(p, home, n) == 0 && (p[n] == '/' || !p[n]) ? base_format("~%s", p + n)
+                                                                                  : base_strdup(p);
+    base_free(path);
+    char *clean = short_path ? view_clean(short_path, strlen(short_path)) : NULL;
+    base_free(short_path);
+    return clean;
+}
+
+/* ---- tables and rows ---- */
+
+int cli_open_table(cli *c, picask_table **out)
+{
+    const char *db = cli_db(c);
+    if (!db)
+        return CLI_ERROR;
+    picask_table_options options = PICASK_TABLE_OPTIONS_INIT;
+    options.model = c->model;
+    options.threads = c->threads;
+    picask_error err;
+    if (picask_table_open(db, c->table, &options, out, &err) != LANCELET_OK)
+        return cli_fail_error(&err);
+    return 0;
+}
+
+int cli_row_name(const char *operand, bool *is_id, int64_t *id, char **uri)
+{
+    *uri = NULL;
+    *is_id = base_parse_i64(operand, strlen(operand), id);
+    if (*is_id)
+        return 0;
+    if (strstr(operand, "://")) {
+        *uri = base_strdup(operand);
+    } else {
+        char *absolute = base_path_absolute(operand);
+        *uri = absolute ? source_uri_from_path(absolute) : NULL;
+        base_free(absolute);
+    }
+    return *uri ? 0 : cli_fail("out of memory");
+}

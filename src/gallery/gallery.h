@@ -1,0 +1,154 @@
+/* gallery.h - what the files of this room share: the table handle and its columns' parts, a model in use, reading and
+ * committing rows through lancelet.h. The functions that users call stand in picask.h. */
+#ifndef GALLERY_GALLERY_H
+#define GALLERY_GALLERY_H
+
+#include "arrow/arrow.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "embed/image/image.h"
+#include "embed/model/model.h"
+#include "picask.h"
+
+#define GALLERY_NONE          UINT64_MAX
+#define GALLERY_PICTURE_BYTES (256u * 1024 * 1024) /* largest encoded picture that is read */
+#define GALLERY_SAME_MODEL    0.999f               /* cosine from which two models' probe vectors agree */
+#define GALLERY_DEFAULT_MODEL "mini"
+
+/* Keys of a table's schema metadata and config. */
+#define GALLERY_KEY_MODEL      "picask.model"
+#define GALLERY_KEY_PREPROCESS "picask.preprocess"
+#define GALLERY_KEY_NORMALIZED "picask.normalized"
+#define GALLERY_KEY_PROBE      "picask.probe"
+#define GALLERY_KEY_NEXT_ID    "picask.next_id"
+#define GALLERY_KEY_SOURCES    "picask.sources"
+
+/* Options given by the caller over the defaults, as far as the caller's struct_size goes. */
+void gallery_options(void *defaults, size_t size, const void *given);
+
+/* ---- wording.c: paths and numbers as messages show them ---- */
+
+/* A path with the home folder as "~". */
+const char *gallery_shown_path(const char *path, char out[512]);
+/* 40960 -> "40,960" */
+const char *gallery_shown_count(uint64_t n, char out[32]);
+/* "~/x" with the home folder put in; other paths as they are. Owned; NULL when memory is out. */
+char *gallery_expand_home(const char *path);
+/* Starts like a path: / ./ ../ ~/ (or is one of . .. ~). */
+bool gallery_is_path(const char *s);
+
+/* ---- model.c ---- */
+
+/* The name that a table records for a name the user gives ("mini" -> "mini-1"); borrowed. */
+const char *gallery_model_canonical(const char *name);
+const model *gallery_model_of(const picask_model *m);
+/* The vectors of the two probe sentences: out [2, dim]. */
+lancelet_status gallery_model_probe(picask_model *m, float *out, lancelet_error *err) MUST_CHECK;
+/* The probe vectors as the JSON that GALLERY_KEY_PROBE holds; owned. */
+lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *err) MUST_CHECK;
+/* Do the model's probe vectors agree with those in `json`? */
+lancelet_status gallery_probe_agrees(picask_model *m, const char *json, bool *agrees, lancelet_error *err) MUST_CHECK;
+float gallery_cosine(const float *a, const float *b, size_t n);
+/* Scales v [n] to unit length; false when its length is 0 or no number. */
+bool gallery_normalise(float *v, size_t n);
+
+/* ---- schema.c: which column plays which part ---- */
+
+/* Column indices; -1: the table has no such column. */
+typedef struct gallery_roles {
+    int64_t vector, text, id, uri, image, width, height, size, taken, modified, latitude, longitude, camera, sha256;
+} gallery_roles;
+
+gallery_roles gallery_roles_of(const struct ArrowSchema *schema);
+bool gallery_is_text(const struct ArrowSchema *column); /* utf8, large or not */
+/* Largest and smallest integer that a column can hold; false when it holds no integers. */
+bool gallery_integer_range(const struct ArrowSchema *column, int64_t *least, int64_t *most);
+
+/* Is `name` one of a new table's own columns? */
+bool gallery_is_our_column(const char *name);
+
+typedef struct gallery_column {
+    const char *name, *format;
+} gallery_column;
+/* The schema of a new table: our columns and then `extra` [n_extra], with the model's metadata (m NULL: none). */
+lancelet_status gallery_schema_new(picask_model *m, size_t dim, const gallery_column *extra, size_t n_extra,
+                                   struct ArrowSchema *out, lancelet_error *err) MUST_CHECK;
+
+/* ---- table.c ---- */
+
+struct picask_table {
+    char *db, *name;
+    char *path;          /* <db>/<name>.lance */
+    char *asked_model;   /* what the caller named, or NULL */
+    int threads;         /* 0: one a CPU */
+    lancelet_table *lance; /* NULL while an index run has not made the table yet */
+    struct ArrowSchema schema;
+    gallery_roles roles;
+    size_t dim;          /* numbers a vector; 0: no vector column */
+    picask_model *model; /* NULL until needed */
+};
+
+/* `<db>/<name>.lance` after checking the name; owned. */
+lancelet_status gallery_table_path(const char *db, const char *name, char **out, lancelet_error *err) MUST_CHECK;
+/* The handle's parts without a version behind it. */
+lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads, picask_table **out,
+                                    lancelet_error *err) MUST_CHECK;
+/* Opens the newest version if there is a table; *exists false otherwise. */
+lancelet_status gallery_table_load(picask_table *t, bool *exists, lancelet_error *err) MUST_CHECK;
+/* Puts a new version (taken over, also on failure) and its schema into the handle. */
+lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancelet_error *err) MUST_CHECK;
+/* Opens the table's model, or the one asked for after checking that it is the table's. */
+lancelet_status gallery_table_model(picask_table *t, lancelet_error *err) MUST_CHECK;
+const char *gallery_column_name(const picask_table *t, int64_t column); /* NULL for -1 */
+/* The lock of index runs, `<db>/.<table>.lock`; CONFLICT while a run is going on. *fd: base_unlock. */
+lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_error *err) MUST_CHECK;
+/* `no table 'x' in DIR; make one: ...` */
+lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err);
+
+/* ---- read.c: streams of lancelet, batch by batch ---- */
+
+/* Called for each batch; children stand in the order asked for, `_rowid` behind them. `row` + i addresses row i. */
+typedef lancelet_status gallery_each(void *arg, const struct ArrowSchema *schema, const struct ArrowArray *batch,
+                                     lancelet_error *err);
+/* All live rows. */
+lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns, gallery_each *each,
+                             void *arg, const volatile int *cancel, lancelet_error *err) MUST_CHECK;
+/* Rows by address, in that order. */
+lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n, const char *const *columns,
+                             size_t n_columns, gallery_each *each, void *arg, const volatile int *cancel,
+                             lancelet_error *err) MUST_CHECK;
+/* Row i of a fixed-size list of float16, float32 or float64 into out [dim]; false when it is null. */
+bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, float *out, size_t dim);
+/* The vectors at addresses [n] into out [n, dim]; a null vector is CORRUPT. */
+lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addresses, size_t n, float *out,
+                                     lancelet_error *err) MUST_CHECK;
+/* Mean length of the first 256 vectors of a table that does not say that they are of unit length and where they are
+ * not; else 1. */
+lancelet_status gallery_vector_norm(const picask_table *t, float *norm, lancelet_error *err) MUST_CHECK;
+/* max(config, largest id + 1) */
+lancelet_status gallery_next_id(const picask_table *t, int64_t *next, lancelet_error *err) MUST_CHECK;
+/* Row addresses of ids [n]; GALLERY_NONE where no row has the id. */
+lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size_t n, uint64_t *addresses,
+                                 lancelet_error *err) MUST_CHECK;
+/* Row addresses of a path or uri, in table order, appended to *addresses as uint64. */
+lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
+                                 lancelet_error *err) MUST_CHECK;
+
+/* ---- rows.c, json.c ---- */
+
+typedef struct gallery_found {
+    uint64_t address;
+    float distance, score;
+    uint64_t copies;
+} gallery_found;
+/* Rows with their facts; columns [n_columns] go to picask_row.extra. */
+lancelet_status gallery_results(const picask_table *t, const gallery_found *found, size_t n, const char *const *columns,
+                                size_t n_columns, const volatile int *cancel, picask_results **out,
+                                lancelet_error *err) MUST_CHECK;
+/* NOT_FOUND with the names of the columns that there are. */
+lancelet_status gallery_fail_no_column(const picask_table *t, const char *column, lancelet_error *err);
+/* Appends value i of a column as JSON. UNSUPPORTED names a type that has no JSON form here. */
+lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
+                                   lancelet_error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,487 @@
+/* index.c - an index run from start to end: lock, sources, table and model, the walk (index_items.c), commits.
+ *
+ * Commits never rebase silently: the ids of new rows must follow those of another writer that was first, so the run
+ * reads the newest version, renumbers, and commits again. */
+#include "gallery/index.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RACES 20 /* lost in a row before a commit is given up */
+
+void index_run_note(const index_run *run, int level, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    if (!run->o.events.note)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    run->o.events.note(run->o.events.arg, level, text);
+}
+
+/* ---- commits ---- */
+
+/* Puts what is safe and what to do in front of the reason of a failed commit. */
+static lancelet_status fail_commit(const index_run *run, lancelet_status status, lancelet_error *err)
+{
+    char from[32], to[32], safe[32], shown[512], reason[512];
+    if (!err || run->changes.n == 0 || status == LANCELET_MEMORY || status == LANCELET_CONFLICT)
+        return status;
+    static const char full[] = "disk full";
+    size_t n = strlen(err->text), tail = sizeof full - 1;
+    if (n >= tail && strcmp(err->text + n - tail, full) == 0)
+        snprintf(reason, sizeof reason, "%s in %.400s", full, gallery_shown_path(run->t->db, shown));
+    else
+        snprintf(reason, sizeof reason, "%.500s", err->text);
+    return base_fail(err, status, "%s while adding rows %s-%s; %s rows are safe, run the same command again", reason,
+                     gallery_shown_count(run->safe_rows + 1, from),
+                     gallery_shown_count(run->safe_rows + run->changes.n, to), gallery_shown_count(run->safe_rows, safe));
+}
+
+/* The next commit's config: what differs from the table's. */
+typedef struct run_config {
+    char *next_id, *sources; /* owned */
+    lancelet_key_value kv[2];
+    size_t n;
+} run_config;
+
+static bool differs(const index_run *run, const char *key, const char *value)
+{
+    const char *now = run->t->lance && !run->overwrite ? lancelet_table_config(run->t->lance, key) : NULL;
+    return !now || strcmp(now, value) != 0;
+}
+
+static lancelet_status make_config(const index_run *run, run_config *c, lancelet_error *err)
+{
+    *c = (run_config){0};
+    if (run->t->roles.id >= 0) {
+        c->next_id = base_format("%" PRId64, run->next_id);
+        if (!c->next_id)
+            return base_fail_memory(err);
+        if (differs(run, GALLERY_KEY_NEXT_ID, c->next_id))
+            c->kv[c->n++] = (lancelet_key_value){GALLERY_KEY_NEXT_ID, c->next_id};
+    }
+    if (run->remember) {
+        RETURN_IF_ERROR(index_sources_format(&run->sources, &c->sources, err));
+        if (differs(run, GALLERY_KEY_SOURCES, c->sources))
+            c->kv[c->n++] = (lancelet_key_value){GALLERY_KEY_SOURCES, c->sources};
+    }
+    return LANCELET_OK;
+}
+
+static lancelet_status commit_once(index_run *run, lancelet_error *err)
+{
+    run_config config;
+    lancelet_status status = make_config(run, &config, err);
+    if (status == LANCELET_OK && (run->changes.n > 0 || config.n > 0 || run->overwrite || !run->t->lance)) {
+        row_commit how = {run->overwrite, run->o.no_sync, config.kv, config.n};
+        status = row_changes_commit(run->t, &run->changes, &how, err);
+    }
+    base_free(config.next_id);
+    base_free(config.sources);
+    return status;
+}
+
+lancelet_status index_run_commit(index_run *run, lancelet_error *err)
+{
+    bool had_table = run->t->lance != NULL;
+    if (run->o.dry_run)
+        return LANCELET_OK;
+    lancelet_status status = commit_once(run, err);
+    for (int race = 0; status == LANCELET_CONFLICT && had_table && race < RACES; race++) {
+        int64_t shift = 0;
+        status = row_changes_rebase(run->t, &run->changes, run->first_new_id, &shift, err);
+        if (status != LANCELET_OK)
+            break;
+        run->next_id += shift;
+        if (run->known) {
+            known_rows_forget_addresses(run->known);
+            for (size_t i = 0; i < run->changes.n; i++)
+                if (run->changes.row[i].known != KNOWN_NONE)
+                    known_rows_at(run->known, run->changes.row[i].known)->id = run->changes.row[i].id;
+        }
+        status = commit_once(run, err);
+    }
+    if (status != LANCELET_OK) {
+        run->commit_failed = true;
+        return fail_commit(run, status, err);
+    }
+    run->overwrite = false;
+    run->safe_rows += run->changes.n;
+    if (run->known)
+        known_rows_committed(run->known, &run->changes);
+    row_changes_clear(&run->changes);
+    run->first_new_id = run->next_id;
+    run->last_commit_us = base_monotonic_us();
+    run->committed = *run->report;
+    return LANCELET_OK;
+}
+
+/* ---- sources ---- */
+
+static lancelet_status open_source(index_run *run, index_source *s, const char *path, lancelet_error *err)
+{
+    source_options o = {.struct_size = sizeof o,
+                        .text_column = s ? s->text_column : run->o.text_column,
+                        .image_column = s ? s->image_column : run->o.image_column,
+                        .exclude = s ? (const char *const *)s->exclude : run->o.exclude,
+                        .n_exclude = s ? s->n_exclude : run->o.n_exclude,
+                        .hidden = s ? s->hidden : run->o.hidden,
+                        .cancel = run->o.cancel};
+    source *open = NULL;
+    size_t at = 0;
+    RETURN_IF_ERROR(source_open(path, &o, &open, err));
+    if (!s) {
+        char *uri = source_uri_from_path(source_root(open));
+        lancelet_status status =
+            uri ? index_sources_put(&run->sources, uri, &run->o, &at, err) : base_fail_memory(err);
+        base_free(uri);
+        if (status != LANCELET_OK) {
+            source_close(open);
+            return status;
+        }
+        s = &run->sources.source[at];
+    }
+    s->open = open;
+    if (!s->remembered || run->o.overwrite) {
+        s->unfinished = true;
+        s->met = s->first_place = 0;
+    } else {
+        s->first_place = s->unfinished ? s->met : UINT64_MAX;
+    }
+    return LANCELET_OK;
+}
+
+/* All that the table remembers; one that is not there now is left as it is. */
+static lancelet_status open_remembered(index_run *run, lancelet_error *err)
+{
+    size_t opened = 0;
+    char shown[512];
+    for (size_t i = 0; i < run->sources.n; i++) {
+        index_source *s = &run->sources.source[i];
+        char *path = source_path_from_uri(s->uri);
+        if (!path)
+            return base_fail_memory(err);
+        lancelet_status status = open_source(run, s, path, err);
+        if (status == LANCELET_NOT_FOUND)
+            index_run_note(run, 0, "%s is not there; its rows stay as they are", gallery_shown_path(path, shown));
+        base_free(path);
+        if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
+            return status;
+        opened += status == LANCELET_OK;
+    }
+    if (run->sources.n == 0)
+        return base_fail(err, LANCELET_INVALID, "table '%s' remembers no sources; name one: picask index ~/Pictures",
+                         run->t->name);
+    if (opened == 0)
+        return base_fail(err, LANCELET_NOT_FOUND, "none of the %zu sources of table '%s' is there", run->sources.n,
+                         run->t->name);
+    return LANCELET_OK;
+}
+
+static lancelet_status open_sources(index_run *run, const char *const *sources, size_t n, lancelet_error *err)
+{
+    const char *json = run->t->lance ? lancelet_table_config(run->t->lance, GALLERY_KEY_SOURCES) : NULL;
+    if (!(run->o.overwrite && n > 0)) {
+        lancelet_status status = index_sources_parse(json, &run->sources, err);
+        if (status == LANCELET_CORRUPT && n > 0)
+            index_run_note(run, 0, "the remembered sources of table '%s' cannot be read; they are forgotten", run->t->name);
+        else if (status != LANCELET_OK)
+            return status;
+    }
+    if (n == 0)
+        return open_remembered(run, err);
+    for (size_t i = 0; i < n; i++) {
+        char *path = gallery_expand_home(sources[i]);
+        if (!path)
+            return base_fail_memory(err);
+        lancelet_status status = open_source(run, NULL, path, err);
+        base_free(path);
+        if (status != LANCELET_OK)
+            return status;
+    }
+    return LANCELET_OK;
+}
+
+static lancelet_status fail_no_pictures(const index_run *run, lancelet_error *err)
+{
+    char shown[512];
+    const index_source *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open && n++ == 0)
+            first = &run->sources.source[i];
+    if (n == 1)
+        return base_fail(err, LANCELET_NOT_FOUND, "no pictures in %s", gallery_shown_path(first->uri, shown));
+    return base_fail(err, LANCELET_NOT_FOUND, "no pictures in the %zu sources", n);
+}
+
+/* ---- columns ---- */
+
+static const char *format_of(source_type type)
+{
+    switch (type) {
+    case SOURCE_INT64: return "l";
+    case SOURCE_DOUBLE: return "g";
+    case SOURCE_BOOL: return "b";
+    default: return "u";
+    }
+}
+
+static bool goes_with(source_type type, const struct ArrowSchema *c)
+{
+    int64_t least, most;
+    bool floats = strcmp(c->format, "e") == 0 || strcmp(c->format, "f") == 0 || strcmp(c->format, "g") == 0;
+    bool integers = gallery_integer_range(c, &least, &most);
+    switch (type) {
+    case SOURCE_INT64: return integers || floats;
+    case SOURCE_DOUBLE: return floats;
+    case SOURCE_BOOL: return integers || strcmp(c->format, "b") == 0;
+    default: return gallery_is_text(c);
+    }
+}
+
+static bool has_part(const picask_table *t, int64_t column)
+{
+    const gallery_roles *r = &t->roles;
+    const int64_t parts[] = {r->vector, r->text,  r->id,       r->uri,      r->image,     r->width,  r->height,
+                             r->size,   r->taken, r->modified, r->latitude, r->longitude, r->camera, r->sha256};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i] == column)
+            return true;
+    return false;
+}
+
+/* The further columns of all sources, each name once, for a new table. *extra is the caller's. */
+static lancelet_status collect_columns(const index_run *run, gallery_column **extra, size_t *n_extra, lancelet_error *err)
+{
+    size_t n = 0, most = 0;
+    const source_column *c = NULL;
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open)
+            most += source_columns(run->sources.source[i].open, &c);
+    gallery_column *out = base_calloc(most + 1, sizeof *out);
+    if (!out)
+        return base_fail_memory(err);
+    for (size_t i = 0; i < run->sources.n; i++) {
+        size_t n_columns = run->sources.source[i].open ? source_columns(run->sources.source[i].open, &c) : 0;
+        for (size_t j = 0; j < n_columns; j++) {
+            bool there = gallery_is_our_column(c[j].name);
+            for (size_t k = 0; k < n && !there; k++)
+                there = strcmp(out[k].name, c[j].name) == 0;
+            if (!there)
+                out[n++] = (gallery_column){c[j].name, format_of(c[j].type)};
+        }
+    }
+    *extra = out;
+    *n_extra = n;
+    return LANCELET_OK;
+}
+
+/* Where each further column of each source goes. */
+static lancelet_status map_columns(index_run *run, lancelet_error *err)
+{
+    const picask_table *t = run->t;
+    char shown[512];
+    for (size_t i = 0; i < run->sources.n; i++) {
+        index_source *s = &run->sources.source[i];
+        const source_column *c = NULL;
+        size_t n = s->open ? source_columns(s->open, &c) : 0;
+        s->columns = base_calloc(n + 1, sizeof *s->columns);
+        if (!s->columns)
+            return base_fail_memory(err);
+        for (size_t j = 0; j < n; j++) {
+            int64_t at = arrow_schema_find(&t->schema, c[j].name);
+            const char *why = at < 0                                      ? "has no such column"
+                              : has_part(t, at)                           ? "has a column of that name for itself"
+                              : !goes_with(c[j].type, t->schema.children[at]) ? "has that column with another type"
+                                                                          : NULL;
+            s->columns[j] = (index_column){why ? -1 : at, c[j].type == SOURCE_DOUBLE};
+            if (why)
+                index_run_note(run, 0, "column '%s' of %s is not kept: table '%s' %s", c[j].name,
+                               gallery_shown_path(s->uri, shown), t->name, why);
+        }
+    }
+    return LANCELET_OK;
+}
+
+/* ---- table and model ---- */
+
+/* A new table, or the new version that an overwrite begins. */
+static lancelet_status plan_table(index_run *run, lancelet_error *err)
+{
+    picask_table *t = run->t;
+    gallery_column *extra = NULL;
+    size_t n_extra = 0;
+    struct ArrowSchema schema = {0};
+    const char *name = run->o.model;
+    if (!name && t->lance)
+        name = picask_table_model_name(t);
+    picask_model_options o = PICASK_MODEL_OPTIONS_INIT;
+    o.threads = run->o.threads;
+    RETURN_IF_ERROR(picask_model_open(name ? name : GALLERY_DEFAULT_MODEL, &o, &t->model, err));
+    RETURN_IF_ERROR(collect_columns(run, &extra, &n_extra, err));
+    lancelet_status status = gallery_schema_new(t->model, picask_model_dim(t->model), extra, n_extra, &schema, err);
+    base_free(extra);
+    if (status != LANCELET_OK)
+        return status;
+    arrow_schema_release(&t->schema);
+    t->schema = schema;
+    t->roles = gallery_roles_of(&t->schema);
+    t->dim = picask_model_dim(t->model);
+    run->overwrite = t->lance != NULL;
+    run->remember = true;
+    return known_rows_create(&run->known, err);
+}
+
+static lancelet_status use_table(index_run *run, lancelet_error *err)
+{
+    picask_table *t = run->t;
+    bool can_look_up = t->roles.uri >= 0 && t->roles.sha256 >= 0;
+    if (!run->o.append && !can_look_up)
+        return base_fail(err, LANCELET_INVALID,
+                         "table '%s' has no columns uri and sha256 to look up what it holds; --append adds without looking",
+                         t->name);
+    run->remember = can_look_up;
+    if (!run->o.dry_run) {
+        RETURN_IF_ERROR(gallery_table_model(t, err));
+        RETURN_IF_ERROR(gallery_vector_norm(t, &run->norm, err));
+        if (run->norm != 1)
+            index_run_note(run, 1, "the vectors of table '%s' are not of unit length (%.3g on average): new ones are made that long",
+                           t->name, (double)run->norm);
+    }
+    RETURN_IF_ERROR(gallery_next_id(t, &run->next_id, err));
+    if (run->o.append)
+        return LANCELET_OK;
+    RETURN_IF_ERROR(known_rows_create(&run->known, err));
+    return known_rows_load(run->known, t, run->o.cancel, err);
+}
+
+static lancelet_status prepare(index_run *run, lancelet_error *err)
+{
+    int threads = run->o.threads > 0 ? run->o.threads : base_cpu_count();
+    bool fresh = !run->t->lance || run->o.overwrite;
+    if (fresh && run->o.dry_run)
+        RETURN_IF_ERROR(known_rows_create(&run->known, err));
+    else if (fresh)
+        RETURN_IF_ERROR(plan_table(run, err));
+    else
+        RETURN_IF_ERROR(use_table(run, err));
+    if (!run->o.dry_run)
+        RETURN_IF_ERROR(map_columns(run, err));
+    run->first_new_id = run->next_id;
+    run->work = (index_work){run->t->model ? gallery_model_of(run->t->model) : NULL, run->known, run->o.dry_run};
+    return pipeline_create(&run->work, threads < PIPELINE_RING ? threads : PIPELINE_RING, &run->pipe, err);
+}
+
+static lancelet_status walk(index_run *run, lancelet_error *err)
+{
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open)
+            RETURN_IF_ERROR(index_run_source(run, &run->sources.source[i], err));
+    RETURN_IF_ERROR(index_run_drain(run, err));
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open)
+            run->sources.source[i].unfinished = false;
+    return LANCELET_OK;
+}
+
+/* ---- the run ---- */
+
+static lancelet_status check_options(const picask_index_options *o, lancelet_error *err)
+{
+    if (o->threads < 0)
+        return base_fail(err, LANCELET_INVALID, "a number of threads is negative: %d", o->threads);
+    if (o->append && o->overwrite)
+        return base_fail(err, LANCELET_INVALID, "--append and --overwrite exclude each other");
+    if (o->store == PICASK_STORE_SCALED && (o->store_pixels < 1 || o->store_pixels > 65535))
+        return base_fail(err, LANCELET_INVALID, "stored pictures of %d pixels: 1 to 65,535 are possible", o->store_pixels);
+    return LANCELET_OK;
+}
+
+static lancelet_status begin(index_run *run, const char *const *sources, size_t n, int *lock, lancelet_error *err)
+{
+    bool exists = false;
+    uint64_t items = 0;
+    RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
+    if (!exists && n == 0)
+        return gallery_fail_no_table(run->t, err);
+    if (exists && !run->o.dry_run) { /* what the table says is read again under the lock */
+        RETURN_IF_ERROR(gallery_table_lock(run->t, lock, err));
+        RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
+    }
+    RETURN_IF_ERROR(open_sources(run, sources, n, err));
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open)
+            items += source_remaining(run->sources.source[i].open);
+    if (items == 0)
+        return fail_no_pictures(run, err);
+    if (*lock < 0 && !run->o.dry_run) {
+        RETURN_IF_ERROR(base_dir_make(run->t->db, err));
+        RETURN_IF_ERROR(gallery_table_lock(run->t, lock, err));
+        RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
+        if (exists)
+            return base_fail(err, LANCELET_CONFLICT, "another program has just made table '%s'; run the same command again",
+                             run->t->name);
+    }
+    return prepare(run, err);
+}
+
+static lancelet_status go(index_run *run, const char *const *sources, size_t n, int *lock, lancelet_error *err)
+{
+    lancelet_error other = {0};
+    char safe[32];
+    RETURN_IF_ERROR(begin(run, sources, n, lock, err));
+    lancelet_status status = walk(run, err);
+    pipeline_destroy(run->pipe); /* after a failure pictures that are not done yet are dropped */
+    run->pipe = NULL;
+    if (status == LANCELET_OK)
+        return index_run_commit(run, err);
+    if (run->commit_failed || (run->changes.n == 0 && !run->t->lance))
+        return status;
+    lancelet_status kept = index_run_commit(run, &other);
+    if (kept == LANCELET_OK && status == LANCELET_CANCELLED)
+        return base_fail(err, LANCELET_CANCELLED, "stopped; %s rows are safe, run the same command again to go on",
+                         gallery_shown_count(run->safe_rows, safe));
+    return status;
+}
+
+picask_status picask_index(const char *db, const char *name, const char *const *sources, size_t n,
+                           const picask_index_options *options, picask_index_report *report, picask_error *err)
+{
+    index_run run = {.o = PICASK_INDEX_OPTIONS_INIT, .norm = 1};
+    picask_index_report own = {0};
+    int lock = -1;
+    gallery_options(&run.o, sizeof run.o, options);
+    run.report = &own;
+    run.started_us = run.last_commit_us = base_monotonic_us();
+    lancelet_status status = check_options(&run.o, err);
+    if (status == LANCELET_OK)
+        status = gallery_table_begin(db, name, run.o.model, run.o.threads, &run.t, err);
+    if (status == LANCELET_OK)
+        status = go(&run, sources, n, &lock, err);
+    if (status == LANCELET_OK && run.o.events.progress)
+        run.o.events.progress(run.o.events.arg, run.done, own.found, &own);
+    if (report) {
+        *report = status == LANCELET_OK ? own : run.committed;
+        report->seconds = (double)(base_monotonic_us() - run.started_us) / 1e6;
+        if (run.t && run.t->lance) {
+            lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+            lancelet_table_get_info(run.t->lance, &info);
+            report->version = info.version;
+        }
+    }
+    pipeline_destroy(run.pipe);
+    model_context_destroy(run.context);
+    row_changes_free(&run.changes);
+    known_rows_destroy(run.known);
+    index_sources_free(&run.sources);
+    picask_table_destroy(run.t);
+    if (lock >= 0)
+        base_unlock(lock);
+    return status;
+}

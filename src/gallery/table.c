@@ -1,0 +1,259 @@
+/* table.c - the table handle: opening, making, refreshing, and whether a model is the one that made the table.
+ *
+ * A model is the table's when its name is the recorded one, or, for a file given by path or under another name, when
+ * its vectors of two probe sentences agree with those recorded in the table (cosine >= 0.999). */
+#include "gallery/gallery.h"
+
+#include <string.h>
+
+lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads, picask_table **out,
+                                    lancelet_error *err)
+{
+    char *path = NULL;
+    if (threads < 0)
+        return base_fail(err, LANCELET_INVALID, "a number of threads is negative: %d", threads);
+    RETURN_IF_ERROR(gallery_table_path(db, name, &path, err));
+    picask_table *t = base_calloc(1, sizeof *t);
+    if (!t) {
+        base_free(path);
+        return base_fail_memory(err);
+    }
+    t->path = path;
+    t->threads = threads;
+    t->roles = gallery_roles_of(&t->schema); /* none yet */
+    t->db = base_strdup(db);
+    t->name = base_strdup(name);
+    t->asked_model = asked ? base_strdup(asked) : NULL;
+    if (!t->db || !t->name || (asked && !t->asked_model)) {
+        picask_table_destroy(t);
+        return base_fail_memory(err);
+    }
+    *out = t;
+    return LANCELET_OK;
+}
+
+void picask_table_destroy(picask_table *t)
+{
+    if (!t)
+        return;
+    picask_model_destroy(t->model);
+    lancelet_table_destroy(t->lance);
+    arrow_schema_release(&t->schema);
+    base_free(t->asked_model);
+    base_free(t->db);
+    base_free(t->name);
+    base_free(t->path);
+    base_free(t);
+}
+
+lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_error *err)
+{
+    char shown[512];
+    char *path = base_format("%s/.%s.lock", t->db, t->name);
+    if (!path)
+        return base_fail_memory(err);
+    lancelet_status status = base_lock(path, fd, err);
+    if (status == LANCELET_CONFLICT)
+        status = base_fail(err, LANCELET_CONFLICT, "an index run of table '%s' is going on (lock %s); wait for its end",
+                           t->name, gallery_shown_path(path, shown));
+    base_free(path);
+    return status;
+}
+
+lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err)
+{
+    char shown[512];
+    bool usual = strcmp(t->name, "pictures") == 0;
+    return base_fail(err, LANCELET_NOT_FOUND, "no table '%s' in %s; make one: picask index ~/Pictures%s%s", t->name,
+                     gallery_shown_path(t->db, shown), usual ? "" : " -t ", usual ? "" : t->name);
+}
+
+lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancelet_error *err)
+{
+    struct ArrowSchema schema = {0};
+    lancelet_status status = lancelet_table_schema(lance, &schema, err);
+    if (status != LANCELET_OK) {
+        lancelet_table_destroy(lance);
+        return status;
+    }
+    lancelet_table_destroy(t->lance);
+    arrow_schema_release(&t->schema);
+    t->lance = lance;
+    t->schema = schema;
+    t->roles = gallery_roles_of(&t->schema);
+    t->dim = t->roles.vector < 0 ? 0 : (size_t)arrow_list_size(t->schema.children[t->roles.vector]);
+    return LANCELET_OK;
+}
+
+lancelet_status gallery_table_load(picask_table *t, bool *exists, lancelet_error *err)
+{
+    lancelet_table *lance = NULL;
+    base_stat stat = {0};
+    RETURN_IF_ERROR(base_file_stat(t->path, &stat, err));
+    *exists = false;
+    if (!stat.is_dir)
+        return LANCELET_OK;
+    lancelet_status status = lancelet_table_open(t->path, NULL, &lance, err);
+    if (status == LANCELET_NOT_FOUND)
+        return LANCELET_OK;
+    if (status != LANCELET_OK)
+        return status;
+    *exists = true;
+    return gallery_table_set(t, lance, err);
+}
+
+const char *gallery_column_name(const picask_table *t, int64_t column)
+{
+    return column < 0 ? NULL : t->schema.children[column]->name;
+}
+
+/* ---- model identity ---- */
+
+static lancelet_status fail_other_model(const picask_table *t, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, you asked for %s", t->name,
+                     picask_table_model_name(t), t->asked_model);
+}
+
+/* Is a model the table's? */
+static lancelet_status check_model(const picask_table *t, picask_model *m, lancelet_error *err)
+{
+    const char *made_with = picask_table_model_name(t);
+    const char *probe = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE);
+    bool same_name = made_with && strcmp(made_with, picask_model_name(m)) == 0;
+    bool by_path = t->asked_model && gallery_is_path(t->asked_model);
+    if (picask_model_dim(m) != t->dim && !(made_with && t->asked_model && !same_name))
+        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, %s gives %zu", t->name, t->dim,
+                         picask_model_name(m), picask_model_dim(m));
+    if (!made_with || (same_name && !(by_path && probe)))
+        return LANCELET_OK;
+    bool agrees = false;
+    if (probe && picask_model_dim(m) == t->dim)
+        RETURN_IF_ERROR(gallery_probe_agrees(m, probe, &agrees, err));
+    if (agrees)
+        return LANCELET_OK;
+    if (same_name)
+        return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, but %s is another model of that name",
+                         t->name, made_with, t->asked_model);
+    if (t->asked_model)
+        return fail_other_model(t, err);
+    return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, and the file of that name holds %s", t->name,
+                     made_with, picask_model_name(m));
+}
+
+lancelet_status gallery_table_model(picask_table *t, lancelet_error *err)
+{
+    if (t->model)
+        return LANCELET_OK;
+    const char *made_with = picask_table_model_name(t);
+    const char *name = t->asked_model ? t->asked_model : made_with;
+    if (t->dim == 0)
+        return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
+    if (!name)
+        return base_fail(err, LANCELET_INVALID,
+                         "table '%s' (%zu numbers a row) does not say which model made it; give -m NAME or --vector FILE",
+                         t->name, t->dim);
+    picask_model_options options = PICASK_MODEL_OPTIONS_INIT;
+    options.threads = t->threads;
+    picask_model *m = NULL;
+    lancelet_status status = picask_model_open(name, &options, &m, err);
+    if (status == LANCELET_NOT_FOUND && t->asked_model && made_with && !gallery_is_path(name) &&
+        strcmp(gallery_model_canonical(name), made_with) != 0)
+        return fail_other_model(t, err);
+    if (status == LANCELET_OK)
+        status = check_model(t, m, err);
+    if (status != LANCELET_OK) {
+        picask_model_destroy(m);
+        return status;
+    }
+    t->model = m;
+    return LANCELET_OK;
+}
+
+picask_status picask_table_open(const char *db, const char *name, const picask_table_options *options,
+                                picask_table **out, picask_error *err)
+{
+    picask_table_options o = PICASK_TABLE_OPTIONS_INIT;
+    gallery_options(&o, sizeof o, options);
+    picask_table *t = NULL;
+    RETURN_IF_ERROR(gallery_table_begin(db, name, o.model, o.threads, &t, err));
+    bool exists = false;
+    lancelet_status status = gallery_table_load(t, &exists, err);
+    if (status == LANCELET_OK && !exists)
+        status = gallery_fail_no_table(t, err);
+    /* the table's own model by its name waits until it is needed; any other is looked at now */
+    const char *made_with = status == LANCELET_OK ? picask_table_model_name(t) : NULL;
+    if (status == LANCELET_OK && o.model && t->dim > 0 &&
+        !(made_with && strcmp(gallery_model_canonical(o.model), made_with) == 0))
+        status = gallery_table_model(t, err);
+    if (status != LANCELET_OK) {
+        picask_table_destroy(t);
+        return status;
+    }
+    *out = t;
+    return LANCELET_OK;
+}
+
+picask_status picask_table_create(const char *db, const char *name, const char *asked, size_t dim, picask_table **out,
+                                  picask_error *err)
+{
+    picask_table *t = NULL;
+    struct ArrowSchema schema = {0};
+    struct ArrowArrayStream rows = {0};
+    lancelet_table *lance = NULL;
+    RETURN_IF_ERROR(gallery_table_begin(db, name, asked, 0, &t, err));
+    lancelet_status status = LANCELET_OK;
+    if (asked || dim == 0) {
+        status = picask_model_open(asked ? asked : GALLERY_DEFAULT_MODEL, NULL, &t->model, err);
+        if (status == LANCELET_OK && dim > 0 && dim != picask_model_dim(t->model))
+            status = base_fail(err, LANCELET_INVALID, "vectors of %zu were asked for, %s gives %zu", dim,
+                               picask_model_name(t->model), picask_model_dim(t->model));
+        if (status == LANCELET_OK)
+            dim = picask_model_dim(t->model);
+    }
+    if (status == LANCELET_OK)
+        status = base_dir_make(db, err);
+    if (status == LANCELET_OK)
+        status = gallery_schema_new(t->model, dim, NULL, 0, &schema, err);
+    if (status == LANCELET_OK)
+        status = arrow_stream_make(&schema, NULL, 0, &rows, err);
+    if (status == LANCELET_OK) {
+        status = lancelet_table_create(t->path, &rows, NULL, 0, NULL, &lance, err);
+        if (status == LANCELET_CONFLICT) {
+            char shown[512];
+            status = base_fail(err, LANCELET_CONFLICT, "there is a table '%s' in %s already", name,
+                               gallery_shown_path(db, shown));
+        }
+    }
+    if (status == LANCELET_OK)
+        status = gallery_table_set(t, lance, err);
+    if (status != LANCELET_OK) {
+        picask_table_destroy(t);
+        return status;
+    }
+    *out = t;
+    return LANCELET_OK;
+}
+
+const lancelet_table *picask_table_lance(const picask_table *t) { return t->lance; }
+size_t picask_table_dim(const picask_table *t) { return t->dim; }
+const char *picask_table_name(const picask_table *t) { return t->name; }
+
+const char *picask_table_model_name(const picask_table *t)
+{
+    return lancelet_table_schema_metadata(t->lance, GALLERY_KEY_MODEL);
+}
+
+picask_status picask_table_refresh(picask_table *t, picask_error *err)
+{
+    lancelet_table *newest = NULL;
+    lancelet_table_info now = LANCELET_TABLE_INFO_INIT, then = LANCELET_TABLE_INFO_INIT;
+    RETURN_IF_ERROR(lancelet_table_open(t->path, NULL, &newest, err));
+    lancelet_table_get_info(newest, &now);
+    lancelet_table_get_info(t->lance, &then);
+    if (now.version == then.version && now.timestamp_us == then.timestamp_us) {
+        lancelet_table_destroy(newest);
+        return LANCELET_OK;
+    }
+    return gallery_table_set(t, newest, err);
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Help, version, the screen of a bare picask, and what is unknown.
+. tests/cli/lib.sh
+
+on_stdout() { expect_status 0 "$@" && [ -s "$T/out" ] && [ ! -s "$T/err" ]; }
+
+ok "help goes to stdout with exit code 0" on_stdout "$PICASK" help
+ok "--help does too" on_stdout "$PICASK" --help
+commands="index add search show sample ask embed remove table model"
+for c in $commands; do
+    ok "$c --help goes to stdout with exit code 0" on_stdout "$PICASK" $c --help
+done
+for v in list info create delete drop export; do
+    ok "table $v --help goes to stdout with exit code 0" on_stdout "$PICASK" table $v --help
+done
+ok "help COMMAND VERB works" on_stdout "$PICASK" help table export
+
+narrow() { expect_status 0 "$PICASK" help "$1" && ! awk 'length($0) > 105 { print; bad = 1 } END { exit !bad }' "$T/out"; }
+for c in index search show sample ask embed remove table model; do
+    ok "no line of $c --help is longer than 105 characters" narrow $c
+done
+
+version() { expect_status 0 "$PICASK" --version && contains "$(cat "$T/out")" "picask 0."; }
+ok "--version names program and version" version
+verbose_version() { expect_status 0 "$PICASK" --version -v && contains "$(cat "$T/out")" "cpu "; }
+ok "--version -v names the CPU level" verbose_version
+
+bare() { on_stdout "$PICASK" && contains "$(cat "$T/out")" "picask index" && [ "$(grep -c '^  picask ' "$T/out")" -eq 5 ]; }
+ok "picask alone shows five commands to try" bare
+
+ok "an unknown command says which was meant" says 2 "did you mean 'search'?" "$PICASK" serach dog
+ok "an unknown command without a near one points to help" says 2 "picask help" "$PICASK" frobnicate
+ok "an unknown verb says which was meant" says 2 "did you mean 'table list'?" "$PICASK" table lst
+ok "a command with verbs needs one" says 2 "picask table --help" "$PICASK" table
+ok "an unknown option says which was meant" says 2 "unknown option --limt; did you mean --limit?" "$PICASK" search dog --limt 3
+ok "an option's missing value is said" says 2 "--limit needs a value" "$PICASK" search dog --limit
+ok "a flag takes no value" says 2 "--files takes no value" "$PICASK" search dog --files=3
+ok "a number must be one" says 2 "'x' is no whole number" "$PICASK" search dog -n x
+ok "PICASK_THREADS must be a number" says 2 "PICASK_THREADS" env PICASK_THREADS=many "$PICASK"
+
+# What later versions bring is unknown today, and no help speaks of it.
+for o in --where --in --at-version --query-type --nprobes --refine-factor --exact --since --until --open --vector-column; do
+    ok "search $o is unknown" says 2 "unknown option $o" "$PICASK" search dog $o
+done
+for o in --prune --watch --every; do
+    ok "index $o is unknown" says 2 "unknown option $o" "$PICASK" index $o
+done
+for c in serve map relocate dataset; do
+    ok "$c is an unknown command" says 2 "unknown command" "$PICASK" $c
+done
+for v in update versions restore tag optimize cleanup verify salvage reembed relocate duplicates; do
+    ok "table $v is an unknown verb" says 2 "unknown command" "$PICASK" table $v
+done
+for v in pull check pack tune; do
+    ok "model $v is an unknown verb" says 2 "unknown command" "$PICASK" model $v
+done
+nothing_of_later() {
+    { "$PICASK" help && for c in $commands; do "$PICASK" $c --help; done; } >"$T/all" 2>&1
+    ! grep -E -e '--(where|prune|watch|open|nprobes|exact|at-version|llm)|reembed|pull|serve|hf://|parquet|restore' "$T/all"
+}
+ok "help speaks of nothing that later versions bring" nothing_of_later

@@ -1,0 +1,96 @@
+#!/bin/sh
+# picask index
+. tests/cli/lib.sh
+need_model "picask index"
+six_pictures
+export PICASK_DB="$T/db"
+
+first() {
+    expect_status 0 "$PICASK" index "$T/pictures/captions.tsv" &&
+        contains "$(cat "$T/out")" "Indexed " && contains "$(cat "$T/out")" "into 'pictures'" &&
+        contains "$(cat "$T/out")" "6 embedded · 0 copies · 0 unchanged · 0 moved" && [ ! -s "$T/err" ]
+}
+ok "a first run embeds every picture and says so on stdout" first
+again() { expect_status 0 "$PICASK" index && contains "$(cat "$T/out")" "0 embedded · 0 copies · 6 unchanged"; }
+ok "without a source the remembered ones are read again, and nothing is done twice" again
+
+keys() {
+    expect_status 0 "$PICASK" index --json && json_lines "$T/out" \
+        'len(rows) == 1 and list(rows[0])[:9] == ["found","added","unchanged","moved","copies","removed","skipped","seconds","version"] and rows[0]["found"] == 6 and rows[0]["unchanged"] == 6 and rows[0]["skipped"] == []'
+}
+ok "index --json ends with one object of the contract's members" keys
+
+printf 'no picture' >"$T/pictures/broken.jpg"
+head -c 3000 "$T/pictures/000000000285.jpg" >"$T/pictures/short.jpg"
+cp "$T/pictures/000000377575.jpg" "$T/pictures/copy.jpg"
+broken() {
+    expect_status 0 "$PICASK" index "$T/pictures" -t folder &&
+        contains "$(cat "$T/err")" "skipped broken.jpg: " && contains "$(cat "$T/err")" "skipped short.jpg: " &&
+        contains "$(cat "$T/out")" "1 copy" && contains "$(cat "$T/out")" "2 skipped: "
+}
+ok "a broken picture is named on stderr, counted, and stops nothing" broken
+ok "--strict turns skipped pictures into exit code 2" expect_status 2 "$PICASK" index "$T/pictures" -t folder --strict
+skipped_json() {
+    expect_status 0 "$PICASK" index "$T/pictures" -t folder3 --json && json_lines "$T/out" \
+        'len(rows[-1]["skipped"]) == 2 and all(set(s) == {"uri", "reason"} for s in rows[-1]["skipped"]) and rows[-1]["copies"] == 1'
+}
+ok "index --json lists what was skipped, with uri and reason" skipped_json
+quiet() { expect_status 0 "$PICASK" index "$T/pictures" -t folder -q && [ ! -s "$T/out" ] && [ ! -s "$T/err" ]; }
+ok "-q says nothing" quiet
+excluded() { expect_status 0 "$PICASK" index "$T/pictures" -t few --exclude 'copy*' --exclude '*rt.jpg' --exclude broken.jpg &&
+    contains "$(cat "$T/out")" "6 embedded" && lacks "$(cat "$T/out")" skipped; }
+ok "--exclude may be repeated" excluded
+
+dry() {
+    expect_status 0 "$PICASK" index "$T/pictures/captions.tsv" -t dry --dry-run && contains "$(cat "$T/out")" "Would index" &&
+        expect_status 2 "$PICASK" search dog -t dry
+}
+ok "--dry-run makes no table" dry
+overwrite() {
+    expect_status 0 "$PICASK" index "$T/pictures/000000377575.jpg" -t few --overwrite -q &&
+        expect_status 0 "$PICASK" table list --json && json_lines "$T/out" '[r["rows"] for r in rows if r["name"] == "few"] == [1]'
+}
+ok "--overwrite leaves just the new sources" overwrite
+append() {
+    expect_status 0 "$PICASK" index "$T/pictures/000000377575.jpg" -t few --append -q &&
+        expect_status 0 "$PICASK" table list --json && json_lines "$T/out" '[r["rows"] for r in rows if r["name"] == "few"] == [2]'
+}
+ok "--append adds without looking" append
+alias_add() { expect_status 0 "$PICASK" add "$T/pictures/000000285.jpg" -t added 2>/dev/null || expect_status 0 "$PICASK" add "$T/pictures/000000000285.jpg" -t added; }
+ok "add is index" alias_add
+stored() {
+    cp "$T/pictures/000000000285.jpg" "$T/gone.jpg"
+    expect_status 0 "$PICASK" index "$T/gone.jpg" -t stored --store-images=64 -q && rm "$T/gone.jpg" &&
+        expect_status 0 "$PICASK" show 0 -t stored -o "$T/back.jpg" && [ -s "$T/back.jpg" ]
+}
+ok "--store-images=PIXELS keeps a copy that outlives the file" stored
+columns() {
+    printf 'shot,words\n%s,a bear\n' "$T/pictures/000000000285.jpg" >"$T/own.csv"
+    expect_status 0 "$PICASK" index "$T/own.csv" -t own --image-column shot --text-column words -q &&
+        expect_status 0 "$PICASK" show 0 -t own && contains "$(cat "$T/out")" "a bear"
+}
+ok "--image-column and --text-column name the columns" columns
+here() {
+    mkdir -p "$T/project/deep" && cp "$T/pictures/000000377575.jpg" "$T/project/" && unset PICASK_DB && cd "$T/project" &&
+        expect_status 0 "$PICASK" index . --here -q && cd deep && expect_status 0 "$PICASK" search a dog -f &&
+        contains "$(cat "$T/out")" "$T/project/000000377575.jpg"
+}
+ok "--here makes .picask, which is found from below" here
+cd "$root" && export PICASK_DB="$T/db"
+
+mkdir -p "$T/none"
+ok "a folder without pictures is exit code 1" says 1 "no picture" "$PICASK" index "$T/none" -t none
+ok "a source that is not there is exit code 2" says 2 "is not there" "$PICASK" index "$T/absent"
+ok "--here and --db exclude each other" says 2 "--here and --db" "$PICASK" index . --here -d "$T/db"
+ok "--overwrite and --append exclude each other" says 2 "exclude each other" "$PICASK" index . --append --overwrite
+ok "--decode takes full or fast" says 2 "--decode takes full or fast" "$PICASK" index . --decode quick
+ok "--store-images takes three forms" says 2 "--store-images takes" "$PICASK" index . --store-images some
+ok "no source and no table is exit code 2" says 2 "no table 'absent' in ~" env PICASK_DB="$HOME/db" "$PICASK" index -t absent
+ok "another model than the table's is refused with both names" says 2 "mini-1" "$PICASK" index "$T/pictures" -m other
+
+hostile=$(printf '%s/a\033[31m\tb\nc.jpg' "$T/hostile")
+mkdir -p "$T/hostile"
+printf 'no picture' >"$hostile"
+clean() { expect_status 1 "$PICASK" index "$T/hostile" -t hostile || expect_status 0 "$PICASK" index "$T/hostile" -t hostile
+    no_controls "$T/err" && no_controls "$T/out"; }
+ok "control characters in a file's name never reach the terminal" clean

@@ -1,0 +1,73 @@
+#!/bin/sh
+# What is drawn on a terminal.
+. tests/cli/lib.sh
+if ! have_terminal; then
+    skip "output on a terminal" "no script(1) of util-linux"
+    exit 0
+fi
+need_model "output on a terminal"
+mkdir -p "$HOME/p"
+six_pictures
+cp "$T/pictures"/* "$HOME/p/"
+export PICASK_DB="$HOME/db"
+"$PICASK" index -q "$HOME/p/captions.tsv"
+
+# The text without colours.
+plain() { sed "s/$(printf '\033')\[[0-9;]*m//g" "$T/out"; }
+
+table() {
+    terminal 80 30 "$PICASK search a stop sign -n 2 --no-show" || return 1
+    plain >"$T/plain"
+    same "$(sed -n 1p "$T/plain")" " #  score  distance  id  picture" &&
+        sed -n 2p "$T/plain" | grep -q '^ 1  0\.[0-9][0-9][0-9]     0\.[0-9][0-9][0-9]   1  ~/p/000000252332.jpg$' &&
+        same "$(sed -n 3p "$T/plain")" "                         a stop sign among the leaves" &&
+        sed -n 6p "$T/plain" | grep -q '^pictures · 6 rows · mini-1 · cosine · [0-9.]* m*s$' && [ "$(wc -l <"$T/plain")" -eq 6 ]
+}
+ok "search draws an aligned table with captions under the paths, and a footer" table
+below() { terminal 80 40 "$PICASK search a dog -n 1" && plain >"$T/plain" && sed -n 4p "$T/plain" | grep -q '^▀' && ! sed -n 1p "$T/plain" | grep -q '▀'; }
+ok "below 100 columns the best picture is under the rows" below
+beside() { terminal 110 40 "$PICASK search a dog -n 1" && plain >"$T/plain" && sed -n 1p "$T/plain" | grep -q '^ #  score  distance  id  picture  *▀'; }
+ok "from 100 columns on it is right of them" beside
+fits() { for width in 40 80 100 140; do
+    terminal $width 40 "$PICASK search a dog" || return 1
+    plain | python3 -c 'import sys
+for line in sys.stdin.buffer.read().decode().split("\n"):
+    assert len(line) <= int(sys.argv[1]), (len(line), line)' $width || return 1
+done; }
+ok "no line is wider than the terminal" fits
+no_move() { terminal 110 40 "$PICASK search a dog" && ! grep -q "$(printf '\033\[[0-9;?]*[A-HJKfhl]')" "$T/out"; }
+ok "the cursor is not moved" no_move
+no_colour() { terminal 80 40 "NO_COLOR=1 $PICASK search a dog" && no_controls "$T/out"; }
+ok "NO_COLOR leaves no escape sequence" no_colour
+none() { terminal 80 40 "PICASK_GRAPHICS=none $PICASK search a dog" && lacks "$(cat "$T/out")" "▀"; }
+ok "PICASK_GRAPHICS=none draws nothing" none
+show() { terminal 80 30 "$PICASK show 2" && contains "$(cat "$T/out")" "▀" && contains "$(plain)" "a dog tied to a fire hydrant" && contains "$(plain)" "~/p/000000377575.jpg"; }
+ok "show draws picture, path and caption" show
+sample() { terminal 100 40 "$PICASK sample -n 2" && contains "$(cat "$T/out")" "▀"; }
+ok "sample draws its pictures" sample
+ask() { terminal 80 40 "$PICASK ask where is the dog" && contains "$(plain)" "a dog tied to a fire hydrant [2]" && contains "$(plain)" "no language model"; }
+ok "ask says that no language model was asked" ask
+json() { terminal 80 40 "$PICASK search a dog --json -n 1" && lacks "$(cat "$T/out")" "▀" && json_lines "$T/out" 'rows[0]["id"] == 2'; }
+ok "--json stays JSON on a terminal" json
+
+mkdir "$HOME/more"
+for f in "$HOME"/p/*.jpg; do
+    { cat "$f" && echo x; } >"$HOME/more/$(basename "$f")"
+done
+printf 'no picture' >"$HOME/more/broken.jpg"
+bar() {
+    terminal 80 40 "$PICASK index $HOME/more -t more" && contains "$(cat "$T/typed")" "embedding  #" || contains "$(cat "$T/typed")" "embedding  -" || return 1
+    contains "$(cat "$T/out")" "skipped broken.jpg: " && contains "$(cat "$T/out")" "Indexed ~/more into 'more' (~/db): "
+}
+ok "index draws a bar, and names paths with ~" bar
+
+asked() { script -qec "$PICASK table drop more" /dev/null </dev/null >"$T/typed" 2>&1
+    contains "$(cat "$T/typed")" "go on? [y/N]" && contains "$(cat "$T/typed")" "nothing was changed" && "$PICASK" table info more >/dev/null; }
+ok "drop asks on a terminal, and no answer changes nothing" asked
+yes_drop() { echo y | script -qec "$PICASK table drop more" /dev/null >"$T/typed" 2>&1; ! "$PICASK" table info more 2>/dev/null >&2; }
+ok "drop goes on after y" yes_drop
+
+printf 'path\tcaption\n%s\tred \033[31m bell \007 csi \302\23331m end\n' "$HOME/p/000000013004.jpg" >"$T/hostile.tsv"
+"$PICASK" index -q "$T/hostile.tsv" -t hostile
+clean() { terminal 80 40 "NO_COLOR=1 $PICASK search x -t hostile --no-show; NO_COLOR=1 $PICASK show 0 -t hostile; NO_COLOR=1 $PICASK ask x -t hostile --no-show" && no_controls "$T/out" && contains "$(cat "$T/out")" "bell"; }
+ok "control characters of a caption never reach the terminal" clean

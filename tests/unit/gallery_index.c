@@ -1,0 +1,543 @@
+/* gallery_index.c - what an index run does with new, known, changed, moved, copied and broken pictures. */
+#include "gallery_support.h"
+
+static void a_folder_becomes_rows_in_its_order(void **state)
+{
+    (void)state;
+    write_picture("in/b.png", 1);
+    write_picture("in/a.png", 2);
+    write_picture("in/sub/c.png", 3);
+    index_ok("in");
+    assert_int_equal(report.found, 3);
+    assert_int_equal(report.added, 3);
+    assert_int_equal(report.version, 1);
+    assert_int_equal(id_of("in/a.png"), 0);
+    assert_int_equal(id_of("in/b.png"), 1);
+    assert_int_equal(id_of("in/sub/c.png"), 2);
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    const picask_row *row = row_of(t, "in/a.png", &r);
+    assert_int_equal(row->width, 20);
+    assert_int_equal(row->height, 16);
+    assert_true(row->size > 0);
+    assert_true(row->has_modified);
+    assert_false(row->has_taken);
+    assert_null(row->text);
+    assert_int_equal(strlen(row->sha256), 64);
+    assert_string_equal(picask_table_model_name(t), "toy");
+    assert_string_equal(lancelet_table_schema_metadata(picask_table_lance(t), "picask.normalized"), "true");
+    assert_non_null(lancelet_table_schema_metadata(picask_table_lance(t), "picask.preprocess"));
+    assert_string_equal(lancelet_table_config(picask_table_lance(t), "picask.next_id"), "3");
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void a_second_run_does_nothing_twice(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    index_ok("in");
+    assert_int_equal(report.unchanged, 2);
+    assert_int_equal(report.added + report.changed + report.copies + report.moved, 0);
+    assert_int_equal(report.version, 1);
+}
+
+static void sources_are_remembered(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    index_ok("in");
+    write_picture("in/b.png", 2);
+    write_picture("in/b.gif.png", 3);
+    picask_index_options o = toy_options();
+    assert_ok(run_index(NULL, &o), error);
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(report.added, 2);
+    picask_table *t = open_pictures();
+    char expected[4200];
+    snprintf(expected, sizeof expected, "[{\"source\":\"%s\"}]", at("in"));
+    assert_string_equal(lancelet_table_config(picask_table_lance(t), "picask.sources"), expected);
+    picask_table_destroy(t);
+}
+
+static void options_of_a_source_are_remembered(void **state)
+{
+    (void)state;
+    const char *exclude[] = {"*.skip.png"};
+    write_picture("in/a.png", 1);
+    write_picture("in/a.skip.png", 2);
+    picask_index_options o = toy_options(), plain = toy_options();
+    o.exclude = exclude;
+    o.n_exclude = 1;
+    assert_ok(run_index(at("in"), &o), error);
+    assert_int_equal(report.found, 1);
+    assert_ok(run_index(NULL, &plain), error);
+    assert_int_equal(report.found, 1);
+}
+
+static void a_changed_file_keeps_its_id_and_gets_a_new_vector(void **state)
+{
+    (void)state;
+    float before[24], after[24];
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    picask_results *r = NULL;
+    picask_table *t = open_pictures();
+    vector_of(t, row_of(t, "in/a.png", &r)->address, before);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+    write_picture("in/a.png", 3);
+    set_modified("in/a.png", 1000000);
+    index_ok("in");
+    assert_int_equal(report.changed, 1);
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(id_of("in/a.png"), 0);
+    t = open_pictures();
+    const picask_row *row = row_of(t, "in/a.png", &r);
+    vector_of(t, row->address, after);
+    assert_true(row->modified_us == 1000000ll * 1000000);
+    assert_true(memcmp(before, after, sizeof before) != 0);
+    assert_int_equal(rows_of(t), 2);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void a_touched_file_is_unchanged_and_then_not_read_again(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    index_ok("in");
+    set_modified("in/a.png", 1000000);
+    index_ok("in");
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(report.version, 2);
+    index_ok("in");
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(report.version, 2);
+}
+
+static void a_renamed_file_keeps_id_and_vector(void **state)
+{
+    (void)state;
+    float before[24], after[24];
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    picask_results *r = NULL;
+    picask_table *t = open_pictures();
+    vector_of(t, row_of(t, "in/b.png", &r)->address, before);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+    assert_int_equal(rename(at("in/b.png"), at("in/z.png")), 0);
+    index_ok("in");
+    assert_int_equal(report.moved, 1);
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(id_of("in/z.png"), 1);
+    t = open_pictures();
+    vector_of(t, row_of(t, "in/z.png", &r)->address, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(rows_of(t), 2);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void a_copy_gets_a_row_of_its_own_that_shares_the_vector(void **state)
+{
+    (void)state;
+    float one[24], two[24];
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 1); /* in the same run */
+    index_ok("in");
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.copies, 1);
+    write_picture("in/c.png", 1); /* in a later one */
+    write_picture("in/d.png", 2);
+    index_ok("in");
+    assert_int_equal(report.copies, 1);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.unchanged, 2);
+    picask_results *r = NULL;
+    picask_table *t = open_pictures();
+    vector_of(t, row_of(t, "in/a.png", &r)->address, one);
+    picask_results_destroy(r);
+    const picask_row *row = row_of(t, "in/c.png", &r);
+    assert_int_equal(row->id, 2);
+    assert_int_equal(row->width, 20);
+    vector_of(t, row->address, two);
+    assert_memory_equal(one, two, sizeof one);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void two_files_that_swap_names_are_changed_without_loss(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    write_picture("in/a.png", 2);
+    write_picture("in/b.png", 1);
+    set_modified("in/a.png", 1000000);
+    set_modified("in/b.png", 1000001);
+    index_ok("in");
+    assert_int_equal(report.changed, 2);
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    float v[24];
+    vector_of(t, row_of(t, "in/b.png", &r)->address, v);
+    picask_results_destroy(r);
+    picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
+    assert_ok(picask_search_id(t, 0, &o, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 1);
+    assert_int_equal(picask_results_row(r, 0)->id, 1);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void a_new_caption_replaces_the_row_and_keeps_the_vector(void **state)
+{
+    (void)state;
+    float before[24], after[24];
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    write_text("in/captions.tsv", "path\tcaption\na.png\tone\na.png\tmore\nb.png\ttwo\n");
+    index_ok("in/captions.tsv");
+    picask_results *r = NULL;
+    picask_table *t = open_pictures();
+    const picask_row *row = row_of(t, "in/a.png", &r);
+    assert_string_equal(row->text, "one\nmore");
+    vector_of(t, row->address, before);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+    write_text("in/captions.tsv", "path\tcaption\na.png\tanother\nb.png\ttwo\n");
+    index_ok("in/captions.tsv");
+    assert_int_equal(report.changed, 1);
+    assert_int_equal(report.unchanged, 1);
+    t = open_pictures();
+    row = row_of(t, "in/a.png", &r);
+    assert_string_equal(row->text, "another");
+    assert_int_equal(row->id, 0);
+    assert_int_equal(row->width, 20);
+    vector_of(t, row->address, after);
+    assert_memory_equal(before, after, sizeof before);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+    index_ok("in"); /* the folder says nothing about captions: they stay */
+    assert_int_equal(report.unchanged, 2);
+}
+
+static void a_broken_picture_is_told_counted_and_uses_an_id_once(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_text("in/b.png", "this is no picture");
+    write_picture("in/c.png", 2);
+    write_text("in/d.jpg", "\xff\xd8\xff\xe0 short");
+    index_ok("in");
+    assert_int_equal(report.found, 4);
+    assert_int_equal(report.skipped, 2);
+    assert_int_equal(n_skipped, 2);
+    assert_string_equal(skipped_uri, at("in/d.jpg"));
+    assert_true(strlen(skipped_reason) > 0);
+    assert_null(strstr(skipped_reason, "/"));
+    assert_int_equal(report.skipped_damaged, 1);
+    assert_int_equal(report.skipped_unsupported, 1);
+    assert_int_equal(id_of("in/a.png"), 0);
+    assert_int_equal(id_of("in/c.png"), 2);
+    write_picture("in/e.png", 3);
+    index_ok("in"); /* met before: no ids for the broken ones now */
+    assert_int_equal(report.skipped, 2);
+    assert_int_equal(id_of("in/e.png"), 4);
+    write_picture("in/b.png", 4);
+    index_ok("in");
+    assert_int_equal(report.added, 1);
+    assert_int_equal(id_of("in/b.png"), 5);
+}
+
+static void a_missing_file_of_a_caption_list_is_not_readable(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_text("in/c.csv", "path,caption\ngone.png,x\na.png,y\n");
+    index_ok("in/c.csv");
+    assert_int_equal(report.skipped_unreadable, 1);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(id_of("in/a.png"), 1);
+}
+
+static void overwrite_begins_at_id_0(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    write_picture("two/c.png", 3);
+    index_ok("in");
+    picask_index_options o = toy_options();
+    o.overwrite = true;
+    assert_ok(run_index(at("two"), &o), error);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.version, 2);
+    assert_int_equal(id_of("two/c.png"), 0);
+    picask_table *t = open_pictures();
+    char expected[4200];
+    assert_int_equal(rows_of(t), 1);
+    snprintf(expected, sizeof expected, "[{\"source\":\"%s\"}]", at("two"));
+    assert_string_equal(lancelet_table_config(picask_table_lance(t), "picask.sources"), expected);
+    assert_string_equal(lancelet_table_config(picask_table_lance(t), "picask.next_id"), "1");
+    picask_table_destroy(t);
+}
+
+static void append_adds_without_looking(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    index_ok("in");
+    picask_index_options o = toy_options();
+    o.append = true;
+    assert_ok(run_index(at("in"), &o), error);
+    assert_int_equal(report.added, 1);
+    picask_table *t = open_pictures();
+    assert_int_equal(rows_of(t), 2);
+    picask_table_destroy(t);
+}
+
+static void a_dry_run_counts_and_changes_nothing(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 1);
+    picask_index_options o = toy_options();
+    o.dry_run = true;
+    assert_ok(run_index(at("in"), &o), error);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.copies, 1);
+    assert_int_not_equal(access(at("db"), F_OK), 0);
+    index_ok("in");
+    write_picture("in/c.png", 3);
+    assert_int_equal(rename(at("in/b.png"), at("in/d.png")), 0);
+    assert_ok(run_index(at("in"), &o), error);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.moved, 1);
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(report.version, 1);
+}
+
+static void the_same_picture_twice_in_one_run_is_one_row(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    write_text("in/c.csv", "path,caption\na.png,first\n");
+    const char *sources[] = {at("in"), at("in/c.csv")};
+    picask_index_options o = toy_options();
+    assert_ok(picask_index(at("db"), "pictures", sources, 2, &o, &report, &error), error);
+    assert_int_equal(report.added, 2);
+    assert_int_equal(report.changed, 1);
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    assert_string_equal(row_of(t, "in/a.png", &r)->text, "first");
+    assert_int_equal(rows_of(t), 2);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static volatile int stop;
+
+static void stop_at_the_first(void *arg, const char *uri, const char *reason)
+{
+    (void)arg;
+    (void)uri;
+    (void)reason;
+    stop = 1;
+}
+
+static void cancel_commits_what_is_done(void **state)
+{
+    (void)state;
+    char name[32];
+    for (int i = 0; i < 400; i++) {
+        snprintf(name, sizeof name, "in/%03d.png", i);
+        write_picture(name, (unsigned)i);
+    }
+    write_text("in/100.png", "broken");
+    picask_index_options o = toy_options();
+    stop = 0;
+    o.cancel = &stop;
+    o.events.skipped = stop_at_the_first;
+    assert_int_equal(run_index(at("in"), &o), LANCELET_CANCELLED);
+    assert_int_equal(report.added, 100);
+    picask_table *t = open_pictures();
+    assert_int_equal(rows_of(t), 100);
+    picask_table_destroy(t);
+    stop = 0;
+    o = toy_options();
+    assert_ok(run_index(NULL, &o), error);
+    assert_int_equal(report.unchanged, 100);
+    assert_int_equal(report.added, 299);
+    assert_int_equal(id_of("in/399.png"), 399); /* row numbers in spite of the stop */
+}
+
+static void stored_pictures_are_read_back(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    picask_index_options o = toy_options();
+    o.store = PICASK_STORE_SCALED;
+    o.store_pixels = 8;
+    assert_ok(run_index(at("in"), &o), error);
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    void *bytes = NULL;
+    size_t n = 0;
+    image_facts facts;
+    assert_ok(picask_row_picture(t, row_of(t, "in/a.png", &r), &bytes, &n, &error), error);
+    assert_ok(image_probe(bytes, n, NULL, &facts, &error), error);
+    assert_int_equal(facts.type, BASE_PICTURE_JPEG);
+    assert_int_equal(facts.width, 8);
+    assert_int_equal(facts.height, 6);
+    picask_free(bytes);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void further_columns_are_kept_where_the_table_has_them(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    write_text("in/one.csv", "path,caption,stars,price,place\na.png,x,4,2.5,Rome\n");
+    write_text("in/two.csv", "path,caption,stars,colour\nb.png,y,5,red\n");
+    index_ok("in/one.csv");
+    assert_int_equal(n_notes, 0);
+    index_ok("in/two.csv");
+    assert_int_equal(n_notes, 1);
+    assert_non_null(strstr(notes, "0:column 'colour' of "));
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    const char *columns[] = {"stars", "price", "place", "id", "taken"};
+    picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
+    o.columns = columns;
+    o.n_columns = 5;
+    assert_ok(picask_search_text(t, "a dog", &o, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const picask_row *row = picask_results_row(r, i);
+        assert_string_equal(row->extra, row->id == 0 ? "\"stars\":4,\"price\":2.5,\"place\":\"Rome\",\"id\":0,\"taken\":null"
+                                                     : "\"stars\":5,\"price\":null,\"place\":null,\"id\":1,\"taken\":null");
+    }
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void one_run_a_table(void **state)
+{
+    (void)state;
+    int lock = -1;
+    write_picture("in/a.png", 1);
+    index_ok("in");
+    assert_ok(base_lock(at("db/.pictures.lock"), &lock, &error), error);
+    picask_index_options o = toy_options();
+    assert_int_equal(run_index(at("in"), &o), LANCELET_CONFLICT);
+    assert_non_null(strstr(error.text, ".pictures.lock"));
+    base_unlock(lock);
+    index_ok("in");
+}
+
+static void nothing_to_index_is_not_found(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    assert_ok(base_dir_make(at("empty"), &error), error);
+    assert_int_equal(run_index(at("empty"), &o), LANCELET_NOT_FOUND);
+    assert_non_null(strstr(error.text, "no pictures in "));
+    assert_int_equal(run_index(at("absent"), &o), LANCELET_NOT_FOUND);
+    assert_int_equal(run_index(NULL, &o), LANCELET_NOT_FOUND);
+    assert_int_not_equal(access(at("db"), F_OK), 0);
+}
+
+/* Adds a row to the table behind the back of the run, once. */
+static bool raced;
+
+static void race(void *arg, const char *uri, const char *reason)
+{
+    (void)arg;
+    (void)uri;
+    (void)reason;
+    if (raced)
+        return;
+    raced = true;
+    picask_table *t = open_pictures();
+    int64_t id = -1;
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    assert_ok(base_file_read(at("other.png"), 1 << 20, &bytes, &n, &error), error);
+    assert_ok(picask_table_add(t, bytes, n, "raced", NULL, &id, &error), error);
+    assert_int_equal(id, 2);
+    base_free(bytes);
+    picask_table_destroy(t);
+}
+
+static void a_run_that_loses_a_race_renumbers(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    write_picture("other.png", 9);
+    write_text("in/c.png", "broken");
+    write_picture("in/d.png", 3);
+    write_picture("in/e.png", 2);
+    write_picture("in/a.png", 7);
+    set_modified("in/a.png", 1000000);
+    picask_index_options o = toy_options();
+    raced = false;
+    o.events.skipped = race;
+    assert_ok(run_index(at("in"), &o), error);
+    assert_true(raced);
+    assert_int_equal(report.added, 1);
+    assert_int_equal(report.copies, 1);
+    assert_int_equal(report.changed, 1);
+    assert_int_equal(id_of("in/a.png"), 0);
+    assert_int_equal(id_of("in/d.png"), 3);
+    assert_int_equal(id_of("in/e.png"), 4);
+    picask_table *t = open_pictures();
+    assert_int_equal(rows_of(t), 5);
+    picask_results *r = NULL;
+    const int64_t two = 2;
+    assert_ok(picask_rows_by_id(t, &two, 1, &r, &error), error);
+    assert_string_equal(picask_results_row(r, 0)->text, "raced");
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_folder_becomes_rows_in_its_order, fresh_folder),
+        cmocka_unit_test_setup(a_second_run_does_nothing_twice, fresh_folder),
+        cmocka_unit_test_setup(sources_are_remembered, fresh_folder),
+        cmocka_unit_test_setup(options_of_a_source_are_remembered, fresh_folder),
+        cmocka_unit_test_setup(a_changed_file_keeps_its_id_and_gets_a_new_vector, fresh_folder),
+        cmocka_unit_test_setup(a_touched_file_is_unchanged_and_then_not_read_again, fresh_folder),
+        cmocka_unit_test_setup(a_renamed_file_keeps_id_and_vector, fresh_folder),
+        cmocka_unit_test_setup(a_copy_gets_a_row_of_its_own_that_shares_the_vector, fresh_folder),
+        cmocka_unit_test_setup(two_files_that_swap_names_are_changed_without_loss, fresh_folder),
+        cmocka_unit_test_setup(a_new_caption_replaces_the_row_and_keeps_the_vector, fresh_folder),
+        cmocka_unit_test_setup(a_broken_picture_is_told_counted_and_uses_an_id_once, fresh_folder),
+        cmocka_unit_test_setup(a_missing_file_of_a_caption_list_is_not_readable, fresh_folder),
+        cmocka_unit_test_setup(overwrite_begins_at_id_0, fresh_folder),
+        cmocka_unit_test_setup(append_adds_without_looking, fresh_folder),
+        cmocka_unit_test_setup(a_dry_run_counts_and_changes_nothing, fresh_folder),
+        cmocka_unit_test_setup(the_same_picture_twice_in_one_run_is_one_row, fresh_folder),
+        cmocka_unit_test_setup(cancel_commits_what_is_done, fresh_folder),
+        cmocka_unit_test_setup(stored_pictures_are_read_back, fresh_folder),
+        cmocka_unit_test_setup(further_columns_are_kept_where_the_table_has_them, fresh_folder),
+        cmocka_unit_test_setup(one_run_a_table, fresh_folder),
+        cmocka_unit_test_setup(nothing_to_index_is_not_found, fresh_folder),
+        cmocka_unit_test_setup(a_run_that_loses_a_race_renumbers, fresh_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
