@@ -95,8 +95,8 @@ static void read_column(lance_file *f, uint32_t column, const struct ArrowSchema
             a.release(&a);
         }
     }
-    static volatile uint64_t kept;
-    kept = sum;
+    volatile uint64_t kept = sum;
+    (void)kept;
 }
 
 static void read_vectors(lance_file *f, uint32_t column, size_t dim)
@@ -104,12 +104,12 @@ static void read_vectors(lance_file *f, uint32_t column, size_t dim)
     const float *matrix;
     uint64_t count, first = 0;
     lancelet_error err;
-    static volatile float kept;
     for (int i = 0;
          i < 100 && lance_file_vectors(f, column, dim, first, &matrix, &count, &err) == LANCELET_OK &&
          count > 0;
          i++) {
-        kept = matrix[0] + matrix[count * dim - 1];
+        volatile float kept = matrix[0] + matrix[count * dim - 1];
+        (void)kept;
         first += count;
     }
 }

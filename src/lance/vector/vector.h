@@ -6,7 +6,8 @@
 
 /* distances [rows] of query [dim] to matrix [rows, dim] as LanceDB numbers them (lancelet_metric). Sums in float32
  * lanes; NaN where cosine is undefined (a zero vector). */
-void vector_distances(lancelet_metric metric, const float *query, const float *matrix, size_t rows, size_t dim, float *distances);
+void vector_distances(lancelet_metric metric, const float *query, const float *matrix, size_t rows,
+                      size_t dim, float *distances);
 
 /* The k nearest of all that were offered: a bounded max-heap, ordered by (distance, address). NaN is refused. */
 typedef struct vector_top {

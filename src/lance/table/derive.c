@@ -1,0 +1,248 @@
+/* derive.c - the bytes of the next manifest: the one before it with what a commit changes.
+ *
+ * Every top-level field that is not replaced is copied as it stands, so that what newer writers put there survives.
+ * Replaced are: fragments (2), version (3), index section (6: copied, its offset is new), timestamp (7), flags (9, 10),
+ * largest fragment id (11), transaction file (12), writer (13), config (16, when it changes); of an Overwrite also the
+ * schema (1) and its metadata (5). Dropped are both offsets of an inline transaction (21 and 23): they belong to the
+ * version before, and readers that find a stale one fail. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "lance/table/table.h"
+
+static bool is_replaced(const table_plan *plan, uint32_t number)
+{
+    switch (number) {
+    case 2:
+    case 3:
+    case 6:
+    case 7:
+    case 9:
+    case 10:
+    case 11:
+    case 12:
+    case 13:
+    case 16:
+    case 21:
+    case 23:
+        return true;
+    case 1:
+    case 5:
+        return plan->operation == TABLE_OVERWRITE;
+    default:
+        return false;
+    }
+}
+
+static bool put_schema(const table_plan *plan, base_buffer *out)
+{
+    bool ok = true;
+    for (size_t i = 0; i < plan->n_fields && ok; i++)
+        ok = wire_put_bytes(out, 1, plan->fields[i].data, plan->fields[i].size);
+    for (size_t i = 0; i < plan->n_schema_metadata && ok; i++) {
+        base_buffer entry = {0};
+        ok = wire_put_string(&entry, 1, plan->schema_metadata[i].key) &&
+             wire_put_string(&entry, 2, plan->schema_metadata[i].value) &&
+             wire_put_bytes(out, 5, entry.data, entry.size);
+        base_buffer_free(&entry);
+    }
+    return ok;
+}
+
+static const table_touched *touched(const table_plan *plan, uint64_t id)
+{
+    for (size_t low = 0, high = plan->n_touched; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (plan->touched[middle].fragment == id)
+            return &plan->touched[middle];
+        if (plan->touched[middle].fragment < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* Fragments that stay. *deletions: does one of them have a deletion file? *largest: their largest id. */
+static bool put_old_fragments(const table_derive *d, base_buffer *out, bool *deletions, uint64_t *largest,
+                              bool *any)
+{
+    const table_manifest *m = d->current;
+    if (!m)
+        return true;
+    *any = m->has_max_fragment_id || m->n_fragments > 0;
+    *largest = m->max_fragment_id;
+    for (size_t i = 0; i < m->n_fragments; i++) {
+        const table_fragment *f = &m->fragments[i];
+        if (f->id > *largest)
+            *largest = f->id;
+        if (d->plan->operation == TABLE_OVERWRITE)
+            continue;
+        const table_touched *t = touched(d->plan, f->id);
+        if (t && t->removed)
+            continue;
+        *deletions |= t || f->deletion.present;
+        if (!(t ? wire_put_bytes(out, 2, t->message.data, t->message.size)
+                : wire_put_bytes(out, 2, f->raw.data, f->raw.size)))
+            return false;
+    }
+    return true;
+}
+
+static bool put_new_fragments(const table_derive *d, base_buffer *out, uint64_t first_id)
+{
+    for (size_t i = 0; i < d->plan->added.n; i++) {
+        const base_buffer *message = &d->plan->added.message[i];
+        base_buffer with_id = {0};
+        uint64_t id = first_id + i;
+        bool ok = (id == 0 || wire_put_varint(&with_id, 1, id)) &&
+                  base_buffer_append(&with_id, message->data, message->size) &&
+                  wire_put_bytes(out, 2, with_id.data, with_id.size);
+        base_buffer_free(&with_id);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool put_pair(base_buffer *out, uint32_t number, const char *key, const char *value)
+{
+    base_buffer entry = {0};
+    bool ok = wire_put_string(&entry, 1, key) && wire_put_string(&entry, 2, value) &&
+              wire_put_bytes(out, number, entry.data, entry.size);
+    base_buffer_free(&entry);
+    return ok;
+}
+
+/* The last change of a key wins. */
+static bool changes(const table_plan *plan, const char *key, size_t from)
+{
+    for (size_t i = from; i < plan->n_config; i++)
+        if (strcmp(plan->config[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static bool put_config(const table_derive *d, base_buffer *out, bool *any)
+{
+    const table_manifest *m = d->current;
+    for (size_t i = 0; m && i < m->n_config; i++) {
+        if (changes(d->plan, m->config[i].key, 0))
+            continue;
+        *any = true;
+        if (!put_pair(out, 16, m->config[i].key, m->config[i].value))
+            return false;
+    }
+    for (size_t i = 0; i < d->plan->n_config; i++) {
+        const lancelet_key_value *kv = &d->plan->config[i];
+        if (!kv->value || changes(d->plan, kv->key, i + 1))
+            continue;
+        *any = true;
+        if (!put_pair(out, 16, kv->key, kv->value))
+            return false;
+    }
+    return true;
+}
+
+static bool put_time(base_buffer *out)
+{
+    uint64_t now = (uint64_t)base_now_us();
+    base_buffer time = {0};
+    bool ok = wire_put_varint(&time, 1, now / 1000000) && wire_put_varint(&time, 2, now % 1000000 * 1000) &&
+              wire_put_bytes(out, 7, time.data, time.size);
+    base_buffer_free(&time);
+    return ok;
+}
+
+static bool put_flags(const table_derive *d, base_buffer *out, bool deletions, bool config)
+{
+    uint64_t reader = d->current ? d->current->reader_flags : 0,
+             writer = d->current ? d->current->writer_flags : 0;
+    const uint64_t computed = TABLE_FLAG_DELETIONS | TABLE_FLAG_CONFIG;
+    reader = (reader & ~(uint64_t)computed) | (deletions ? TABLE_FLAG_DELETIONS : 0);
+    writer = (writer & ~(uint64_t)computed) | (deletions ? TABLE_FLAG_DELETIONS : 0) |
+             (config ? TABLE_FLAG_CONFIG : 0);
+    return (!reader || wire_put_varint(out, 9, reader)) && (!writer || wire_put_varint(out, 10, writer));
+}
+
+/* Fields that say who wrote what kind of table. */
+static bool put_identity(const table_derive *d, base_buffer *out)
+{
+    bool ok = put_pair(out, 13, "lancelet", LANCELET_VERSION);
+    if (ok && !d->current)
+        ok = put_pair(out, 15, "lance", d->plan->minor == 1 ? "2.1" : "2.2");
+    return ok;
+}
+
+static bool copy_kept(const table_derive *d, base_buffer *out)
+{
+    if (!d->current)
+        return true;
+    wire_span rest = d->current->message;
+    wire_field f;
+    bool bad = false;
+    while (wire_next(&rest, &f, &bad))
+        if (!is_replaced(d->plan, f.number) && !base_buffer_append(out, f.raw.data, f.raw.size))
+            return false;
+    return true;
+}
+
+static bool put_length(base_buffer *out, size_t n)
+{
+    uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
+    return base_buffer_append(out, bytes, sizeof bytes);
+}
+
+static bool put_section(base_buffer *out, const uint8_t *data, size_t n)
+{
+    return put_length(out, n) && base_buffer_append(out, data, n);
+}
+
+static lancelet_status put_message(const table_derive *d, bool with_index, uint64_t transaction_at,
+                                   base_buffer *out, lancelet_error *err)
+{
+    bool deletions = false, config = false, any = false;
+    uint64_t largest = 0;
+    if (!copy_kept(d, out) || (d->plan->operation == TABLE_OVERWRITE && !put_schema(d->plan, out)) ||
+        !put_old_fragments(d, out, &deletions, &largest, &any))
+        return base_fail_memory(err);
+    size_t added = d->plan->added.n;
+    uint64_t first_id = any ? largest + 1 : 0;
+    if (added > UINT32_MAX || first_id + added > (uint64_t)UINT32_MAX + 1)
+        return base_fail(err, LANCELET_LIMIT, "the table has no fragment ids left");
+    if (added) {
+        largest = first_id + added - 1;
+        any = true;
+    }
+    bool ok = put_new_fragments(d, out, first_id) && wire_put_varint(out, 3, d->version) &&
+              (!with_index || wire_put_varint(out, 6, 0)) && put_time(out) && put_config(d, out, &config) &&
+              put_flags(d, out, deletions, config) && (!any || wire_put_varint(out, 11, largest)) &&
+              (!d->transaction_file || wire_put_string(out, 12, d->transaction_file)) &&
+              put_identity(d, out) && wire_put_varint(out, 21, transaction_at);
+    return ok ? LANCELET_OK : base_fail_memory(err);
+}
+
+lancelet_status table_manifest_derive(const table_derive *d, base_buffer *out, lancelet_error *err)
+{
+    bool with_index = d->current && d->current->index_section.data && d->plan->operation != TABLE_OVERWRITE;
+    bool ok = !with_index || put_section(out, d->current->index_section.data, d->current->index_section.size);
+    uint64_t transaction_at = out->size;
+    ok = ok && put_section(out, d->transaction.data, d->transaction.size);
+    if (!ok)
+        return base_fail_memory(err);
+    base_buffer message = {0};
+    lancelet_status status = put_message(d, with_index, transaction_at, &message, err);
+    uint64_t message_at = out->size;
+    if (status == LANCELET_OK && (message.size > UINT32_MAX || d->transaction.size > UINT32_MAX))
+        status = base_fail(err, LANCELET_LIMIT, "the manifest is larger than 4 GiB");
+    uint8_t trailer[16] = {0};
+    for (int i = 0; i < 8; i++)
+        trailer[i] = (uint8_t)(message_at >> (8 * i));
+    trailer[10] = 2; /* minor version of the manifest's framing */
+    memcpy(trailer + 12, "LANC", 4);
+    if (status == LANCELET_OK &&
+        (!put_section(out, message.data, message.size) || !base_buffer_append(out, trailer, sizeof trailer)))
+        status = base_fail_memory(err);
+    base_buffer_free(&message);
+    return status;
+}
