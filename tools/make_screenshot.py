@@ -92,7 +92,7 @@ def render(text):
 def svg(grid, columns, prompt):
     lines = max(r for r, _ in grid) + 2
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{columns * WIDTH + 24:.0f}" height="{lines * HEIGHT + 24}" '
-           f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}" xml:space="preserve">',
+           f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}" shape-rendering="crispEdges" xml:space="preserve">',
            f'<rect width="100%" height="100%" rx="8" fill="{BG}"/>',
            f'<text x="12" y="{12 + FONT}" fill="#a3be8c">{html.escape(prompt)}</text>']
     for (r, c), (char, fg, bg, _) in sorted(grid.items()):

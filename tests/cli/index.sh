@@ -81,6 +81,7 @@ cd "$root" && export PICASK_DB="$T/db"
 mkdir -p "$T/none"
 ok "a folder without pictures is exit code 1" says 1 "no picture" "$PICASK" index "$T/none" -t none
 ok "a source that is not there is exit code 2" says 2 "is not there" "$PICASK" index "$T/absent"
+ok "a model that is not on this machine is exit code 2" says 2 "nonsense" "$PICASK" index "$T/pictures" -t new -m nonsense
 ok "--here and --db exclude each other" says 2 "--here and --db" "$PICASK" index . --here -d "$T/db"
 ok "--overwrite and --append exclude each other" says 2 "exclude each other" "$PICASK" index . --append --overwrite
 ok "--decode takes full or fast" says 2 "--decode takes full or fast" "$PICASK" index . --decode quick

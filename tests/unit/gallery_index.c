@@ -257,6 +257,18 @@ static void a_broken_picture_is_told_counted_and_uses_an_id_once(void **state)
     assert_int_equal(id_of("in/b.png"), 5);
 }
 
+static void a_table_is_not_made_where_no_picture_can_be_read(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    picask_table *t = NULL;
+    write_text("in/a.png", "broken");
+    assert_int_equal(run_index(at("in"), &o), LANCELET_NOT_FOUND);
+    assert_string_equal(error.text, "none of the 1 pictures can be read; table 'pictures' is not made");
+    assert_int_equal(report.skipped, 1);
+    assert_int_equal(picask_table_open(at("db"), "pictures", NULL, &t, &error), LANCELET_NOT_FOUND);
+}
+
 static void a_missing_file_of_a_caption_list_is_not_readable(void **state)
 {
     (void)state;
@@ -527,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup(two_files_that_swap_names_are_changed_without_loss, fresh_folder),
         cmocka_unit_test_setup(a_new_caption_replaces_the_row_and_keeps_the_vector, fresh_folder),
         cmocka_unit_test_setup(a_broken_picture_is_told_counted_and_uses_an_id_once, fresh_folder),
+        cmocka_unit_test_setup(a_table_is_not_made_where_no_picture_can_be_read, fresh_folder),
         cmocka_unit_test_setup(a_missing_file_of_a_caption_list_is_not_readable, fresh_folder),
         cmocka_unit_test_setup(overwrite_begins_at_id_0, fresh_folder),
         cmocka_unit_test_setup(append_adds_without_looking, fresh_folder),
