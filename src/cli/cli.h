@@ -151,6 +151,8 @@ lancelet_status cli_draw_row(picask_table *table, const picask_row *row, int col
                              view_colours colours, view_lines *out, picask_error *err) MUST_CHECK;
 lancelet_status cli_draw_bytes(const void *bytes, size_t n, int columns, int rows, view_colours colours,
                                view_lines *out, picask_error *err) MUST_CHECK;
+/* The sentence about a row's picture that cannot be drawn; 2. */
+int cli_fail_picture(const picask_row *row, const picask_error *err);
 /* How `n` pictures lie side by side on the terminal. */
 typedef struct cli_sheet {
     size_t across;     /* cells in a line */

@@ -78,7 +78,7 @@ static int print_answer(cli *c, picask_table *table, const picask_results *resul
             drawn++;
         } else {
             view_lines_free(&cells[drawn]);
-            cli_say(c, "no picture of row %lld: %s", (long long)picask_results_row(results, i)->id, err.text);
+            cli_fail_picture(picask_results_row(results, i), &err);
         }
     }
     t.failed = t.failed || !cells || !labels;

@@ -72,7 +72,7 @@ static int draw_rows(cli *c, picask_table *table, const picask_results *results)
         if (cli_draw_row(table, row, sheet.columns, sheet.rows, c->out.colours, &cells[i], &err) !=
             LANCELET_OK) {
             view_lines_free(&cells[i]);
-            cli_say(c, "no picture of row %lld: %s", (long long)row->id, err.text);
+            cli_fail_picture(row, &err);
         }
     }
     if (code == 0)

@@ -75,7 +75,7 @@ static int print_on_terminal(cli *c, picask_table *table, const picask_row *row,
         if (cli_draw_row(table, row, c->out.columns < 160 ? c->out.columns : 160, rows > 8 ? rows : 8,
                          c->out.colours, &lines, &err) != LANCELET_OK) {
             view_lines_free(&lines);
-            code = cli_fail("no picture of row %lld: %s", (long long)row->id, err.text);
+            code = cli_fail_picture(row, &err);
         }
     }
     size_t width = (size_t)c->out.columns;

@@ -105,7 +105,10 @@ static void put_time(cli_text *t, const struct ArrowSchema *s, kind k, int64_t v
 /* In range for put_time's multiplication. */
 static bool time_fits(const struct ArrowSchema *s, kind k, int64_t v)
 {
-    int64_t limit = k == KIND_DATE ? 100000000 : s->format[2] == 's' ? INT64_C(1) << 42 : INT64_C(1) << 52;
+    int64_t limit = k == KIND_DATE        ? 100000000
+                    : s->format[2] == 's' ? INT64_C(1) << 42
+                    : s->format[2] == 'm' ? INT64_C(1) << 52
+                                          : INT64_MAX;
     return v > -limit && v < limit;
 }
 
@@ -176,23 +179,29 @@ static void put_value(cli_text *t, const struct ArrowSchema *s, const struct Arr
     }
 }
 
-/* Quoted where RFC 4180 asks for it; what JSON has in quotes is given bare, null is empty. */
-static void put_csv_bytes(cli_text *t, const char *s, size_t n)
+/* Quoted where RFC 4180 asks for it; what JSON has in quotes is given bare, null is empty. A terminal gets clean text. */
+static void put_csv_bytes(cli_text *t, const char *s, size_t n, bool clean)
 {
+    char *cleaned = clean ? view_clean(s, n) : NULL;
+    t->failed = t->failed || (clean && !cleaned);
+    if (cleaned) {
+        s = cleaned;
+        n = strlen(cleaned);
+    }
     bool quote = n == 0;
     for (size_t i = 0; i < n; i++)
         quote = quote || strchr(",\"\r\n", s[i]);
-    if (!quote) {
-        cli_put_bytes(t, s, n);
-        return;
-    }
-    cli_put(t, "\"");
+    if (quote)
+        cli_put(t, "\"");
     for (size_t i = 0; i < n; i++)
         cli_put_bytes(t, s[i] == '"' ? "\"\"" : s + i, s[i] == '"' ? 2 : 1);
-    cli_put(t, "\"");
+    if (quote)
+        cli_put(t, "\"");
+    base_free(cleaned);
 }
 
-static void put_csv_value(cli_text *t, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i)
+static void put_csv_value(cli_text *t, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
+                          bool clean)
 {
     kind k = kind_of(s);
     size_t n;
@@ -201,7 +210,7 @@ static void put_csv_value(cli_text *t, const struct ArrowSchema *s, const struct
     if (arrow_is_null(a, i))
         return;
     if (k == KIND_TEXT && (bytes = arrow_bytes(s, a, i, &n)) != NULL)
-        put_csv_bytes(t, bytes, n);
+        put_csv_bytes(t, bytes, n, clean);
     else if ((k == KIND_TIME || k == KIND_DATE) && arrow_int(s, a, i, &whole) && time_fits(s, k, whole))
         put_time(t, s, k, whole);
     else if (k == KIND_INT || k == KIND_BOOL || k == KIND_FLOAT || k == KIND_DOUBLE)
@@ -234,7 +243,8 @@ static int choose_columns(const cli *c, const struct ArrowSchema *schema, bool c
     return 0;
 }
 
-static int print_batch(const struct ArrowSchema *schema, const struct ArrowArray *batch, bool csv)
+static int print_batch(const cli *c, const struct ArrowSchema *schema, const struct ArrowArray *batch,
+                       bool csv)
 {
     cli_text t = {0};
     for (int64_t i = 0; i < batch->length; i++) {
@@ -242,7 +252,7 @@ static int print_batch(const struct ArrowSchema *schema, const struct ArrowArray
             const struct ArrowSchema *s = schema->children[k];
             if (csv) {
                 cli_put(&t, k ? "," : "");
-                put_csv_value(&t, s, batch->children[k], batch->offset + i);
+                put_csv_value(&t, s, batch->children[k], batch->offset + i, c->out.is_terminal);
             } else {
                 cli_put(&t, k ? "," : "{");
                 cli_put_json(&t, s->name);
@@ -279,12 +289,12 @@ static int keep_vectors(base_buffer *all, const struct ArrowSchema *schema, cons
     return 0;
 }
 
-static int print_csv_header(const struct ArrowSchema *schema)
+static int print_csv_header(const struct ArrowSchema *schema, bool clean)
 {
     cli_text t = {0};
     for (int64_t k = 0; k < schema->n_children; k++) {
         cli_put(&t, k ? "," : "");
-        put_csv_bytes(&t, schema->children[k]->name, strlen(schema->children[k]->name));
+        put_csv_bytes(&t, schema->children[k]->name, strlen(schema->children[k]->name), clean);
     }
     cli_put(&t, "\n");
     return cli_print(&t);
@@ -308,7 +318,7 @@ static int export_stream(const cli *c, struct ArrowArrayStream *stream, bool csv
     if (arrow_stream_schema(stream, &schema, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     base_buffer all = {0};
-    int code = csv ? print_csv_header(&schema) : 0;
+    int code = csv ? print_csv_header(&schema, c->out.is_terminal) : 0;
     while (code == 0) {
         struct ArrowArray batch = {0};
         if (arrow_stream_next(stream, &batch, &err) != LANCELET_OK) {
@@ -317,7 +327,7 @@ static int export_stream(const cli *c, struct ArrowArrayStream *stream, bool csv
         }
         if (!batch.release)
             break;
-        code = npy ? keep_vectors(&all, &schema, &batch) : print_batch(&schema, &batch, csv);
+        code = npy ? keep_vectors(&all, &schema, &batch) : print_batch(c, &schema, &batch, csv);
         arrow_array_release(&batch);
     }
     if (code == 0 && npy)

@@ -117,6 +117,14 @@ static void put_time(cli_text *t, const char *name, bool has, int64_t us)
     }
 }
 
+static void put_whole(cli_text *t, const char *name, bool has, int64_t v)
+{
+    if (has)
+        cli_putf(t, ",\"%s\":%lld", name, (long long)v);
+    else
+        cli_putf(t, ",\"%s\":null", name);
+}
+
 void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const picask_table *table,
                       const char *metric)
 {
@@ -137,8 +145,9 @@ void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const pic
     if (metric) {
         cli_putf(t, ",\"metric\":\"%s\"", metric);
     } else {
-        cli_putf(t, ",\"width\":%d,\"height\":%d,\"size\":%lld", row->width, row->height,
-                 (long long)row->size);
+        put_whole(t, "width", row->width > 0, row->width);
+        put_whole(t, "height", row->height > 0, row->height);
+        put_whole(t, "size", row->size >= 0, row->size);
         put_time(t, "taken", row->has_taken, row->taken_us);
         put_time(t, "modified", row->has_modified, row->modified_us);
         cli_put(t, ",\"sha256\":");

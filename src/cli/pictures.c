@@ -30,6 +30,14 @@ lancelet_status cli_draw_row(picask_table *table, const picask_row *row, int col
     return status;
 }
 
+int cli_fail_picture(const picask_row *row, const picask_error *err)
+{
+    /* What is missing is named by the library; a decoder's reason names no row. */
+    if (err->status == LANCELET_NOT_FOUND)
+        return cli_fail("%s", err->text);
+    return cli_fail("no picture of row %lld: %s", (long long)row->id, err->text);
+}
+
 #define GAP 2
 
 void cli_sheet_plan(const cli *c, size_t n, size_t lines, cli_sheet *out)

@@ -153,16 +153,16 @@ static bool add_table(view_lines *out, const cli *c, const cli_rows *rows, size_
 
 /* ---- pictures ---- */
 
-/* A picture that cannot be drawn is a sentence, not a failure. */
+/* A picture that cannot be drawn is a sentence, not a failure; a row that never had one is not even that. */
 static void draw(const cli *c, const cli_rows *rows, size_t i, int columns, int high, view_lines *out)
 {
     picask_error err;
-    if (cli_draw_row(rows->table, picask_results_row(rows->results, i), columns, high, c->out.colours, out,
-                     &err) != LANCELET_OK) {
-        view_lines_free(out);
-        cli_say(c, "no picture of row %lld: %s", (long long)picask_results_row(rows->results, i)->id,
-                err.text);
-    }
+    const picask_row *row = picask_results_row(rows->results, i);
+    if (cli_draw_row(rows->table, row, columns, high, c->out.colours, out, &err) == LANCELET_OK)
+        return;
+    view_lines_free(out);
+    if (c->verbose || (row->uri && !c->quiet))
+        cli_fail_picture(row, &err);
 }
 
 static void put_below(cli_text *t, const cli *c, const cli_rows *rows, size_t pictures, size_t lines)
