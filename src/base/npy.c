@@ -207,8 +207,8 @@ static void convert(float *out, const uint8_t *in, size_t n, size_t width)
     }
 }
 
-static lancelet_status read_array(const char *path, const uint8_t *data, uint64_t size, float **values,
-                                  size_t *rows, size_t *columns, lancelet_error *err)
+lancelet_status base_npy_parse(const char *path, const uint8_t *data, uint64_t size, float **values, size_t *rows,
+                               size_t *columns, lancelet_error *err)
 {
     if (size < 10 || memcmp(data, "\x93NUMPY", 6) != 0)
         return base_fail(err, LANCELET_CORRUPT, "%s is not a .npy file", path);
@@ -254,7 +254,7 @@ lancelet_status base_npy_read(const char *path, float **values, size_t *rows, si
 {
     base_map map;
     RETURN_IF_ERROR(base_map_open(path, 0, &map, err));
-    lancelet_status status = read_array(path, map.data, map.size, values, rows, columns, err);
+    lancelet_status status = base_npy_parse(path, map.data, map.size, values, rows, columns, err);
     base_map_close(&map);
     return status;
 }

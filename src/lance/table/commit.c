@@ -612,10 +612,11 @@ static lancelet_status make_above(const char *path, bool sync, lancelet_error *e
 
 static lancelet_status make_folders(const char *path, bool sync, lancelet_error *err)
 {
+    static const char *const names[] = {"data", "_versions", "_transactions"};
     RETURN_IF_ERROR(make_above(path, sync, err));
-    RETURN_IF_ERROR(table_make_folder(path, "data", sync, err));
-    RETURN_IF_ERROR(table_make_folder(path, "_versions", sync, err));
-    return table_make_folder(path, "_transactions", sync, err);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        RETURN_IF_ERROR(table_make_folder(path, names[i], false, err));
+    return sync ? base_dir_sync(path, err) : LANCELET_OK;
 }
 
 /* After a failed create: folders that are empty go, so that no listing shows a table that is none. */
