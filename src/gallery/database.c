@@ -12,14 +12,26 @@ static bool name_is_whole(const char *name)
     return *name && *name != '.' && !strchr(name, '/') && strlen(name) < 200;
 }
 
+static lancelet_status fail_name(const char *name, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_INVALID,
+                     "'%s' cannot be a table's name: letters, digits, _ - and . make one, the first is no dot",
+                     name);
+}
+
+/* LanceDB opens no table of another name; one that some other writer made is read by ours all the same. */
+lancelet_status gallery_check_new_name(const char *name, lancelet_error *err)
+{
+    static const char possible[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+    return name[strspn(name, possible)] ? fail_name(name, err) : LANCELET_OK;
+}
+
 lancelet_status gallery_table_path(const char *db, const char *name, char **out, lancelet_error *err)
 {
     if (!db || !*db)
         return base_fail(err, LANCELET_INVALID, "the name of the database folder is empty");
     if (!name || !name_is_whole(name))
-        return base_fail(err, LANCELET_INVALID,
-                         "'%s' cannot be a table's name: letters, digits, _ - and . make one, the first is no dot",
-                         name ? name : "");
+        return fail_name(name ? name : "", err);
     char *path = base_format("%s/%s" ENDING, db, name);
     if (!path)
         return base_fail_memory(err);
@@ -27,7 +39,10 @@ lancelet_status gallery_table_path(const char *db, const char *name, char **out,
     return LANCELET_OK;
 }
 
-static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
 picask_status picask_tables(const char *db, char ***out, size_t *n_out, picask_error *err)
 {
@@ -53,6 +68,8 @@ picask_status picask_tables(const char *db, char ***out, size_t *n_out, picask_e
         base_stat stat = {0};
         status = path ? base_file_stat(path, &stat, err) : base_fail_memory(err);
         base_free(path);
+        if (status == LANCELET_IO) /* a link to itself is no table, and hides no other one */
+            status = LANCELET_OK;
         if (status != LANCELET_OK || !stat.is_dir)
             continue;
         names[n] = base_strndup(name, length - ending);

@@ -6,8 +6,8 @@
 
 #define RACES 20 /* lost in a row before giving up */
 
-static lancelet_status describe(picask_table *t, const void *bytes, size_t n, const char *text, const char *uri,
-                                row_change *row, lancelet_error *err)
+static lancelet_status describe(picask_table *t, const void *bytes, size_t n, const char *text,
+                                const char *uri, row_change *row, lancelet_error *err)
 {
     float norm = 1;
     RETURN_IF_ERROR(gallery_table_model(t, err));
@@ -34,8 +34,8 @@ static lancelet_status describe(picask_table *t, const void *bytes, size_t n, co
 }
 
 /* The next id as config, if the table has ids. */
-static lancelet_status next_id_config(const picask_table *t, int64_t next, char **text, lancelet_key_value *kv, size_t *n,
-                                      lancelet_error *err)
+static lancelet_status next_id_config(const picask_table *t, int64_t next, char **text,
+                                      lancelet_key_value *kv, size_t *n, lancelet_error *err)
 {
     *n = 0;
     *text = NULL;
@@ -62,8 +62,8 @@ static lancelet_status commit_row(picask_table *t, const row_changes *c, lancele
     return status;
 }
 
-picask_status picask_table_add(picask_table *t, const void *bytes, size_t n, const char *text, const char *uri,
-                               int64_t *id, picask_error *err)
+picask_status picask_table_add(picask_table *t, const void *bytes, size_t n, const char *text,
+                               const char *uri, int64_t *id, picask_error *err)
 {
     row_change row = {0};
     row_changes changes = {0};
@@ -92,8 +92,9 @@ picask_status picask_table_add(picask_table *t, const void *bytes, size_t n, con
 /* ---- remove ---- */
 
 /* Appends the addresses of all rows asked for. */
-static lancelet_status find_all(const picask_table *t, const int64_t *ids, size_t n_ids, const char *const *uris,
-                                size_t n_uris, base_buffer *addresses, lancelet_error *err)
+static lancelet_status find_all(const picask_table *t, const int64_t *ids, size_t n_ids,
+                                const char *const *uris, size_t n_uris, base_buffer *addresses,
+                                lancelet_error *err)
 {
     uint64_t *of_ids = base_alloc_array(n_ids + 1, sizeof *of_ids);
     if (!of_ids)
@@ -101,8 +102,9 @@ static lancelet_status find_all(const picask_table *t, const int64_t *ids, size_
     lancelet_status status = n_ids ? gallery_find_ids(t, ids, n_ids, of_ids, err) : LANCELET_OK;
     for (size_t i = 0; i < n_ids && status == LANCELET_OK; i++)
         if (of_ids[i] == GALLERY_NONE)
-            status = base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row with id %" PRId64 "; nothing is removed",
-                               t->name, ids[i]);
+            status =
+                base_fail(err, LANCELET_NOT_FOUND,
+                          "table '%s' has no row with id %" PRId64 "; nothing is removed", t->name, ids[i]);
     if (status == LANCELET_OK && !base_buffer_append(addresses, of_ids, n_ids * sizeof *of_ids))
         status = base_fail_memory(err);
     base_free(of_ids);
@@ -110,7 +112,8 @@ static lancelet_status find_all(const picask_table *t, const int64_t *ids, size_
         size_t before = addresses->size;
         status = gallery_find_uri(t, uris[i], addresses, err);
         if (status == LANCELET_OK && addresses->size == before)
-            status = base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row of %s; nothing is removed", t->name, uris[i]);
+            status = base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row of %s; nothing is removed",
+                               t->name, uris[i]);
     }
     return status;
 }
@@ -199,8 +202,9 @@ static lancelet_status picture_batch(void *arg, const struct ArrowSchema *s, con
 {
     picture_arg *p = arg;
     size_t n = 0;
-    const char *bytes =
-        batch->length > 0 && !p->bytes ? arrow_bytes(s->children[0], batch->children[0], batch->offset, &n) : NULL;
+    const char *bytes = batch->length > 0 && !p->bytes
+                            ? arrow_bytes(s->children[0], batch->children[0], batch->offset, &n)
+                            : NULL;
     if (!bytes || n == 0)
         return LANCELET_OK;
     p->bytes = base_alloc(n);
@@ -211,7 +215,8 @@ static lancelet_status picture_batch(void *arg, const struct ArrowSchema *s, con
     return LANCELET_OK;
 }
 
-picask_status picask_row_picture(picask_table *t, const picask_row *row, void **bytes, size_t *n, picask_error *err)
+picask_status picask_row_picture(picask_table *t, const picask_row *row, void **bytes, size_t *n,
+                                 picask_error *err)
 {
     picture_arg p = {NULL, 0};
     const char *column = gallery_column_name(t, t->roles.image);
@@ -226,8 +231,9 @@ picask_status picask_row_picture(picask_table *t, const picask_row *row, void **
         char shown[512];
         if (!row->uri)
             return base_fail(err, LANCELET_NOT_FOUND,
-                             "row %" PRId64 " of table '%s' has neither a picture in the table nor the path of one", row->id,
-                             t->name);
+                             "row %" PRId64
+                             " of table '%s' has neither a picture in the table nor the path of one",
+                             row->id, t->name);
         lancelet_status status = source_read(row->uri, GALLERY_PICTURE_BYTES, &p.bytes, &p.n, err);
         if (status == LANCELET_NOT_FOUND)
             return base_fail(err, LANCELET_NOT_FOUND, "the picture of row %" PRId64 " is gone: %s", row->id,
@@ -239,4 +245,7 @@ picask_status picask_row_picture(picask_table *t, const picask_row *row, void **
     return LANCELET_OK;
 }
 
-void picask_free(void *p) { base_free(p); }
+void picask_free(void *p)
+{
+    base_free(p);
+}

@@ -10,8 +10,8 @@
 
 #include "base/text.h"
 
-static lancelet_status results_of(const picask_table *t, const uint64_t *addresses, size_t n, picask_results **out,
-                                  lancelet_error *err)
+static lancelet_status results_of(const picask_table *t, const uint64_t *addresses, size_t n,
+                                  picask_results **out, lancelet_error *err)
 {
     gallery_found *found = base_calloc(n + 1, sizeof *found);
     if (!found)
@@ -23,7 +23,8 @@ static lancelet_status results_of(const picask_table *t, const uint64_t *address
     return status;
 }
 
-picask_status picask_rows_by_id(picask_table *t, const int64_t *ids, size_t n, picask_results **out, picask_error *err)
+picask_status picask_rows_by_id(picask_table *t, const int64_t *ids, size_t n, picask_results **out,
+                                picask_error *err)
 {
     uint64_t *addresses = base_alloc_array(n + 1, sizeof *addresses);
     if (!addresses)
@@ -31,7 +32,8 @@ picask_status picask_rows_by_id(picask_table *t, const int64_t *ids, size_t n, p
     lancelet_status status = gallery_find_ids(t, ids, n, addresses, err);
     for (size_t i = 0; i < n && status == LANCELET_OK; i++)
         if (addresses[i] == GALLERY_NONE)
-            status = base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row with id %" PRId64, t->name, ids[i]);
+            status =
+                base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row with id %" PRId64, t->name, ids[i]);
     if (status == LANCELET_OK)
         status = results_of(t, addresses, n, out, err);
     base_free(addresses);
@@ -45,7 +47,8 @@ picask_status picask_rows_by_uri(picask_table *t, const char *uri, picask_result
     if (status == LANCELET_OK && addresses.size == 0)
         status = base_fail(err, LANCELET_NOT_FOUND, "table '%s' has no row of %s", t->name, uri);
     if (status == LANCELET_OK)
-        status = results_of(t, (const uint64_t *)(const void *)addresses.data, addresses.size / sizeof(uint64_t), out, err);
+        status = results_of(t, (const uint64_t *)(const void *)addresses.data,
+                            addresses.size / sizeof(uint64_t), out, err);
     base_buffer_free(&addresses);
     return status;
 }
@@ -91,7 +94,8 @@ static lancelet_status draw_batch(void *arg, const struct ArrowSchema *s, const 
     return LANCELET_OK;
 }
 
-picask_status picask_rows_sample(picask_table *t, size_t n, uint64_t seed, picask_results **out, picask_error *err)
+picask_status picask_rows_sample(picask_table *t, size_t n, uint64_t seed, picask_results **out,
+                                 picask_error *err)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     lancelet_table_get_info(t->lance, &info);

@@ -23,8 +23,6 @@
 #define GALLERY_KEY_NEXT_ID    "picask.next_id"
 #define GALLERY_KEY_SOURCES    "picask.sources"
 
-/* Options given by the caller over the defaults, as far as the caller's struct_size goes. */
-void gallery_options(void *defaults, size_t size, const void *given);
 
 /* ---- wording.c: paths and numbers as messages show them ---- */
 
@@ -47,7 +45,8 @@ lancelet_status gallery_model_probe(picask_model *m, float *out, lancelet_error 
 /* The probe vectors as the JSON that GALLERY_KEY_PROBE holds; owned. */
 lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *err) MUST_CHECK;
 /* Do the model's probe vectors agree with those in `json`? */
-lancelet_status gallery_probe_agrees(picask_model *m, const char *json, bool *agrees, lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_probe_agrees(picask_model *m, const char *json, bool *agrees,
+                                     lancelet_error *err) MUST_CHECK;
 float gallery_cosine(const float *a, const float *b, size_t n);
 /* Scales v [n] to unit length; false when its length is 0 or no number. */
 bool gallery_normalise(float *v, size_t n);
@@ -56,7 +55,8 @@ bool gallery_normalise(float *v, size_t n);
 
 /* Column indices; -1: the table has no such column. */
 typedef struct gallery_roles {
-    int64_t vector, text, id, uri, image, width, height, size, taken, modified, latitude, longitude, camera, sha256;
+    int64_t vector, text, id, uri, image, width, height, size, taken, modified, latitude, longitude, camera,
+        sha256;
 } gallery_roles;
 
 gallery_roles gallery_roles_of(const struct ArrowSchema *schema);
@@ -78,9 +78,9 @@ lancelet_status gallery_schema_new(picask_model *m, size_t dim, const gallery_co
 
 struct picask_table {
     char *db, *name;
-    char *path;          /* <db>/<name>.lance */
-    char *asked_model;   /* what the caller named, or NULL */
-    int threads;         /* 0: one a CPU */
+    char *path;            /* <db>/<name>.lance */
+    char *asked_model;     /* what the caller named, or NULL */
+    int threads;           /* 0: one a CPU */
     lancelet_table *lance; /* NULL while an index run has not made the table yet */
     struct ArrowSchema schema;
     gallery_roles roles;
@@ -89,10 +89,13 @@ struct picask_table {
 };
 
 /* `<db>/<name>.lance` after checking the name; owned. */
-lancelet_status gallery_table_path(const char *db, const char *name, char **out, lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_table_path(const char *db, const char *name, char **out,
+                                   lancelet_error *err) MUST_CHECK;
+/* For a table that is to be made: INVALID where LanceDB could not open it. */
+lancelet_status gallery_check_new_name(const char *name, lancelet_error *err) MUST_CHECK;
 /* The handle's parts without a version behind it. */
-lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads, picask_table **out,
-                                    lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads,
+                                    picask_table **out, lancelet_error *err) MUST_CHECK;
 /* Opens the newest version if there is a table; *exists false otherwise. */
 lancelet_status gallery_table_load(picask_table *t, bool *exists, lancelet_error *err) MUST_CHECK;
 /* Puts a new version (taken over, also on failure) and its schema into the handle. */
@@ -108,17 +111,19 @@ lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err
 /* ---- read.c: streams of lancelet, batch by batch ---- */
 
 /* Called for each batch; children stand in the order asked for, `_rowid` behind them. `row` + i addresses row i. */
-typedef lancelet_status gallery_each(void *arg, const struct ArrowSchema *schema, const struct ArrowArray *batch,
-                                     lancelet_error *err);
+typedef lancelet_status gallery_each(void *arg, const struct ArrowSchema *schema,
+                                     const struct ArrowArray *batch, lancelet_error *err);
 /* All live rows. */
-lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns, gallery_each *each,
-                             void *arg, const volatile int *cancel, lancelet_error *err) MUST_CHECK;
-/* Rows by address, in that order. */
-lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n, const char *const *columns,
-                             size_t n_columns, gallery_each *each, void *arg, const volatile int *cancel,
+lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns,
+                             gallery_each *each, void *arg, const volatile int *cancel,
                              lancelet_error *err) MUST_CHECK;
+/* Rows by address, in that order. */
+lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n,
+                             const char *const *columns, size_t n_columns, gallery_each *each, void *arg,
+                             const volatile int *cancel, lancelet_error *err) MUST_CHECK;
 /* Row i of a fixed-size list of float16, float32 or float64 into out [dim]; false when it is null. */
-bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, float *out, size_t dim);
+bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, float *out,
+                         size_t dim);
 /* The vectors at addresses [n] into out [n, dim]; a null vector is CORRUPT. */
 lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addresses, size_t n, float *out,
                                      lancelet_error *err) MUST_CHECK;
@@ -142,13 +147,13 @@ typedef struct gallery_found {
     uint64_t copies;
 } gallery_found;
 /* Rows with their facts; columns [n_columns] go to picask_row.extra. */
-lancelet_status gallery_results(const picask_table *t, const gallery_found *found, size_t n, const char *const *columns,
-                                size_t n_columns, const volatile int *cancel, picask_results **out,
-                                lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_results(const picask_table *t, const gallery_found *found, size_t n,
+                                const char *const *columns, size_t n_columns, const volatile int *cancel,
+                                picask_results **out, lancelet_error *err) MUST_CHECK;
 /* NOT_FOUND with the names of the columns that there are. */
 lancelet_status gallery_fail_no_column(const picask_table *t, const char *column, lancelet_error *err);
 /* Appends value i of a column as JSON. UNSUPPORTED names a type that has no JSON form here. */
-lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
-                                   lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                   int64_t i, lancelet_error *err) MUST_CHECK;
 
 #endif

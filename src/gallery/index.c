@@ -25,10 +25,21 @@ void index_run_note(const index_run *run, int level, const char *format, ...)
 
 /* ---- commits ---- */
 
+/* The table's rows, which a failed or stopped run leaves as they are; those that an overwrite is to replace do not count. */
+static uint64_t rows_there(const index_run *run)
+{
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    if (run->overwrite || !run->t->lance)
+        return 0;
+    lancelet_table_get_info(run->t->lance, &info);
+    return info.rows;
+}
+
 /* Puts what is safe and what to do in front of the reason of a failed commit. */
 static lancelet_status fail_commit(const index_run *run, lancelet_status status, lancelet_error *err)
 {
     char from[32], to[32], safe[32], shown[512], reason[512];
+    uint64_t there = rows_there(run);
     if (!err || run->changes.n == 0 || status == LANCELET_MEMORY || status == LANCELET_CONFLICT)
         return status;
     static const char full[] = "disk full";
@@ -37,9 +48,10 @@ static lancelet_status fail_commit(const index_run *run, lancelet_status status,
         snprintf(reason, sizeof reason, "%s in %.400s", full, gallery_shown_path(run->t->db, shown));
     else
         snprintf(reason, sizeof reason, "%.500s", err->text);
-    return base_fail(err, status, "%s while adding rows %s-%s; %s rows are safe, run the same command again", reason,
-                     gallery_shown_count(run->safe_rows + 1, from),
-                     gallery_shown_count(run->safe_rows + run->changes.n, to), gallery_shown_count(run->safe_rows, safe));
+    return base_fail(err, status, "%s while adding rows %s-%s; %s rows are safe%s", reason,
+                     gallery_shown_count(there + 1, from), gallery_shown_count(there + run->changes.n, to),
+                     gallery_shown_count(there, safe),
+                     status == LANCELET_IO ? ", run the same command again" : "");
 }
 
 /* The next commit's config: what differs from the table's. */
@@ -111,7 +123,6 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err)
         return fail_commit(run, status, err);
     }
     run->overwrite = false;
-    run->safe_rows += run->changes.n;
     if (run->known)
         known_rows_committed(run->known, &run->changes);
     row_changes_clear(&run->changes);
@@ -168,18 +179,19 @@ static lancelet_status open_remembered(index_run *run, lancelet_error *err)
             return base_fail_memory(err);
         lancelet_status status = open_source(run, s, path, err);
         if (status == LANCELET_NOT_FOUND)
-            index_run_note(run, 0, "%s is not there; its rows stay as they are", gallery_shown_path(path, shown));
+            index_run_note(run, 0, "%s is not there; its rows stay as they are",
+                           gallery_shown_path(path, shown));
         base_free(path);
         if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
             return status;
         opened += status == LANCELET_OK;
     }
     if (run->sources.n == 0)
-        return base_fail(err, LANCELET_INVALID, "table '%s' remembers no sources; name one: picask index ~/Pictures",
-                         run->t->name);
+        return base_fail(err, LANCELET_INVALID,
+                         "table '%s' remembers no sources; name one: picask index ~/Pictures", run->t->name);
     if (opened == 0)
-        return base_fail(err, LANCELET_NOT_FOUND, "none of the %zu sources of table '%s' is there", run->sources.n,
-                         run->t->name);
+        return base_fail(err, LANCELET_NOT_FOUND, "none of the %zu sources of table '%s' is there",
+                         run->sources.n, run->t->name);
     return LANCELET_OK;
 }
 
@@ -189,7 +201,8 @@ static lancelet_status open_sources(index_run *run, const char *const *sources, 
     if (!(run->o.overwrite && n > 0)) {
         lancelet_status status = index_sources_parse(json, &run->sources, err);
         if (status == LANCELET_CORRUPT && n > 0)
-            index_run_note(run, 0, "the remembered sources of table '%s' cannot be read; they are forgotten", run->t->name);
+            index_run_note(run, 0, "the remembered sources of table '%s' cannot be read; they are forgotten",
+                           run->t->name);
         else if (status != LANCELET_OK)
             return status;
     }
@@ -225,10 +238,14 @@ static lancelet_status fail_no_pictures(const index_run *run, lancelet_error *er
 static const char *format_of(source_type type)
 {
     switch (type) {
-    case SOURCE_INT64: return "l";
-    case SOURCE_DOUBLE: return "g";
-    case SOURCE_BOOL: return "b";
-    default: return "u";
+    case SOURCE_INT64:
+        return "l";
+    case SOURCE_DOUBLE:
+        return "g";
+    case SOURCE_BOOL:
+        return "b";
+    default:
+        return "u";
     }
 }
 
@@ -238,18 +255,23 @@ static bool goes_with(source_type type, const struct ArrowSchema *c)
     bool floats = strcmp(c->format, "e") == 0 || strcmp(c->format, "f") == 0 || strcmp(c->format, "g") == 0;
     bool integers = gallery_integer_range(c, &least, &most);
     switch (type) {
-    case SOURCE_INT64: return integers || floats;
-    case SOURCE_DOUBLE: return floats;
-    case SOURCE_BOOL: return integers || strcmp(c->format, "b") == 0;
-    default: return gallery_is_text(c);
+    case SOURCE_INT64:
+        return integers || floats;
+    case SOURCE_DOUBLE:
+        return floats;
+    case SOURCE_BOOL:
+        return integers || strcmp(c->format, "b") == 0;
+    default:
+        return gallery_is_text(c);
     }
 }
 
 static bool has_part(const picask_table *t, int64_t column)
 {
     const gallery_roles *r = &t->roles;
-    const int64_t parts[] = {r->vector, r->text,  r->id,       r->uri,      r->image,     r->width,  r->height,
-                             r->size,   r->taken, r->modified, r->latitude, r->longitude, r->camera, r->sha256};
+    const int64_t parts[] = {r->vector,   r->text,      r->id,     r->uri,   r->image,
+                             r->width,    r->height,    r->size,   r->taken, r->modified,
+                             r->latitude, r->longitude, r->camera, r->sha256};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (parts[i] == column)
             return true;
@@ -257,7 +279,8 @@ static bool has_part(const picask_table *t, int64_t column)
 }
 
 /* The further columns of all sources, each name once, for a new table. *extra is the caller's. */
-static lancelet_status collect_columns(const index_run *run, gallery_column **extra, size_t *n_extra, lancelet_error *err)
+static lancelet_status collect_columns(const index_run *run, gallery_column **extra, size_t *n_extra,
+                                       lancelet_error *err)
 {
     size_t n = 0, most = 0;
     const source_column *c = NULL;
@@ -296,10 +319,11 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
             return base_fail_memory(err);
         for (size_t j = 0; j < n; j++) {
             int64_t at = arrow_schema_find(&t->schema, c[j].name);
-            const char *why = at < 0                                      ? "has no such column"
-                              : has_part(t, at)                           ? "has a column of that name for itself"
-                              : !goes_with(c[j].type, t->schema.children[at]) ? "has that column with another type"
-                                                                          : NULL;
+            const char *why = at < 0            ? "has no such column"
+                              : has_part(t, at) ? "has a column of that name for itself"
+                              : !goes_with(c[j].type, t->schema.children[at])
+                                  ? "has that column with another type"
+                                  : NULL;
             s->columns[j] = (index_column){why ? -1 : at, c[j].type == SOURCE_DOUBLE};
             if (why)
                 index_run_note(run, 0, "column '%s' of %s is not kept: table '%s' %s", c[j].name,
@@ -325,7 +349,8 @@ static lancelet_status plan_table(index_run *run, lancelet_error *err)
     o.threads = run->o.threads;
     RETURN_IF_ERROR(picask_model_open(name ? name : GALLERY_DEFAULT_MODEL, &o, &t->model, err));
     RETURN_IF_ERROR(collect_columns(run, &extra, &n_extra, err));
-    lancelet_status status = gallery_schema_new(t->model, picask_model_dim(t->model), extra, n_extra, &schema, err);
+    lancelet_status status =
+        gallery_schema_new(t->model, picask_model_dim(t->model), extra, n_extra, &schema, err);
     base_free(extra);
     if (status != LANCELET_OK)
         return status;
@@ -344,14 +369,17 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
     bool can_look_up = t->roles.uri >= 0 && t->roles.sha256 >= 0;
     if (!run->o.append && !can_look_up)
         return base_fail(err, LANCELET_INVALID,
-                         "table '%s' has no columns uri and sha256 to look up what it holds; --append adds without looking",
+                         "table '%s' has no columns uri and sha256 to look up what it holds; --append adds "
+                         "without looking",
                          t->name);
     run->remember = can_look_up;
     if (!run->o.dry_run) {
         RETURN_IF_ERROR(gallery_table_model(t, err));
         RETURN_IF_ERROR(gallery_vector_norm(t, &run->norm, err));
         if (run->norm != 1)
-            index_run_note(run, 1, "the vectors of table '%s' are not of unit length (%.3g on average): new ones are made that long",
+            index_run_note(run, 1,
+                           "the vectors of table '%s' are not of unit length (%.3g on average): new ones are "
+                           "made that long",
                            t->name, (double)run->norm);
     }
     RETURN_IF_ERROR(gallery_next_id(t, &run->next_id, err));
@@ -374,7 +402,8 @@ static lancelet_status prepare(index_run *run, lancelet_error *err)
     if (!run->o.dry_run)
         RETURN_IF_ERROR(map_columns(run, err));
     run->first_new_id = run->next_id;
-    run->work = (index_work){run->t->model ? gallery_model_of(run->t->model) : NULL, run->known, run->o.dry_run};
+    run->work =
+        (index_work){run->t->model ? gallery_model_of(run->t->model) : NULL, run->known, run->o.dry_run};
     return pipeline_create(&run->work, threads < PIPELINE_RING ? threads : PIPELINE_RING, &run->pipe, err);
 }
 
@@ -399,17 +428,21 @@ static lancelet_status check_options(const picask_index_options *o, lancelet_err
     if (o->append && o->overwrite)
         return base_fail(err, LANCELET_INVALID, "--append and --overwrite exclude each other");
     if (o->store == PICASK_STORE_SCALED && (o->store_pixels < 1 || o->store_pixels > 65535))
-        return base_fail(err, LANCELET_INVALID, "stored pictures of %d pixels: 1 to 65,535 are possible", o->store_pixels);
+        return base_fail(err, LANCELET_INVALID, "stored pictures of %d pixels: 1 to 65,535 are possible",
+                         o->store_pixels);
     return LANCELET_OK;
 }
 
-static lancelet_status begin(index_run *run, const char *const *sources, size_t n, int *lock, lancelet_error *err)
+static lancelet_status begin(index_run *run, const char *const *sources, size_t n, int *lock,
+                             lancelet_error *err)
 {
     bool exists = false;
     uint64_t items = 0;
     RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
     if (!exists && n == 0)
         return gallery_fail_no_table(run->t, err);
+    if (!exists)
+        RETURN_IF_ERROR(gallery_check_new_name(run->t->name, err));
     if (exists && !run->o.dry_run) { /* what the table says is read again under the lock */
         RETURN_IF_ERROR(gallery_table_lock(run->t, lock, err));
         RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
@@ -425,13 +458,15 @@ static lancelet_status begin(index_run *run, const char *const *sources, size_t 
         RETURN_IF_ERROR(gallery_table_lock(run->t, lock, err));
         RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
         if (exists)
-            return base_fail(err, LANCELET_CONFLICT, "another program has just made table '%s'; run the same command again",
+            return base_fail(err, LANCELET_CONFLICT,
+                             "another program has just made table '%s'; run the same command again",
                              run->t->name);
     }
     return prepare(run, err);
 }
 
-static lancelet_status go(index_run *run, const char *const *sources, size_t n, int *lock, lancelet_error *err)
+static lancelet_status go(index_run *run, const char *const *sources, size_t n, int *lock,
+                          lancelet_error *err)
 {
     lancelet_error other = {0};
     char safe[32];
@@ -439,24 +474,33 @@ static lancelet_status go(index_run *run, const char *const *sources, size_t n, 
     lancelet_status status = walk(run, err);
     pipeline_destroy(run->pipe); /* after a failure pictures that are not done yet are dropped */
     run->pipe = NULL;
+    if (status == LANCELET_OK && run->changes.n == 0 && !run->t->lance && !run->o.dry_run)
+        return run->report->found == 1
+                   ? base_fail(err, LANCELET_NOT_FOUND, "the only picture cannot be read; table '%s' is not made",
+                               run->t->name)
+                   : base_fail(err, LANCELET_NOT_FOUND,
+                               "none of the %" PRIu64 " pictures can be read; table '%s' is not made",
+                               run->report->found, run->t->name);
     if (status == LANCELET_OK)
         return index_run_commit(run, err);
     if (run->commit_failed || (run->changes.n == 0 && !run->t->lance))
         return status;
     lancelet_status kept = index_run_commit(run, &other);
     if (kept == LANCELET_OK && status == LANCELET_CANCELLED)
-        return base_fail(err, LANCELET_CANCELLED, "stopped; %s rows are safe, run the same command again to go on",
-                         gallery_shown_count(run->safe_rows, safe));
+        return base_fail(err, LANCELET_CANCELLED,
+                         "stopped; %s rows are safe, run the same command again to go on",
+                         gallery_shown_count(rows_there(run), safe));
     return status;
 }
 
 picask_status picask_index(const char *db, const char *name, const char *const *sources, size_t n,
-                           const picask_index_options *options, picask_index_report *report, picask_error *err)
+                           const picask_index_options *options, picask_index_report *report,
+                           picask_error *err)
 {
     index_run run = {.o = PICASK_INDEX_OPTIONS_INIT, .norm = 1};
     picask_index_report own = {0};
     int lock = -1;
-    gallery_options(&run.o, sizeof run.o, options);
+    base_options(&run.o, sizeof run.o, options);
     run.report = &own;
     run.started_us = run.last_commit_us = base_monotonic_us();
     lancelet_status status = check_options(&run.o, err);
@@ -467,7 +511,13 @@ picask_status picask_index(const char *db, const char *name, const char *const *
     if (status == LANCELET_OK && run.o.events.progress)
         run.o.events.progress(run.o.events.arg, run.done, own.found, &own);
     if (report) {
-        *report = status == LANCELET_OK ? own : run.committed;
+        *report = own;
+        if (status != LANCELET_OK) { /* rows count when they are committed; the rest is so all the same */
+            report->added = run.committed.added;
+            report->changed = run.committed.changed;
+            report->copies = run.committed.copies;
+            report->moved = run.committed.moved;
+        }
         report->seconds = (double)(base_monotonic_us() - run.started_us) / 1e6;
         if (run.t && run.t->lance) {
             lancelet_table_info info = LANCELET_TABLE_INFO_INIT;

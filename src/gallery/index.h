@@ -16,31 +16,31 @@ typedef struct index_column {
 
 /* One row to add, or to put in the place of another. Everything pointed to is owned. */
 typedef struct row_change {
-    bool replaces;          /* the row at old_address goes; what is not given here is taken from it */
-    bool vector_elsewhere;  /* the vector is that of the row at vector_address */
-    bool has_facts;         /* width ... camera and sha256 below hold */
-    bool has_file;          /* size and modified hold */
+    bool replaces;         /* the row at old_address goes; what is not given here is taken from it */
+    bool vector_elsewhere; /* the vector is that of the row at vector_address */
+    bool has_facts;        /* width ... camera and sha256 below hold */
+    bool has_file;         /* size and modified hold */
     uint64_t old_address;
     uint64_t vector_address;
     int64_t id;
-    float *vector;          /* [dim], or NULL */
-    char *uri, *text;       /* NULL: none, or that of the old row */
-    uint8_t *image;         /* [n_image] encoded picture to keep in the table, or NULL */
+    float *vector;    /* [dim], or NULL */
+    char *uri, *text; /* NULL: none, or that of the old row */
+    uint8_t *image;   /* [n_image] encoded picture to keep in the table, or NULL */
     size_t n_image;
     char sha256[65];
     image_facts facts;
     int64_t size, modified_us; /* INT64_MIN: unknown */
-    source_value *values;   /* [n_values] further columns of the source, or NULL */
+    source_value *values;      /* [n_values] further columns of the source, or NULL */
     size_t n_values;
-    char *storage;          /* what values point into */
+    char *storage;               /* what values point into */
     const index_column *columns; /* [n_values] borrowed: where each value goes */
-    size_t known;           /* index of the row in the known rows, or SIZE_MAX */
+    size_t known;                /* index of the row in the known rows, or SIZE_MAX */
 } row_change;
 
 typedef struct row_changes {
     row_change *row; /* [n] */
     size_t n, capacity;
-    uint64_t bytes;  /* held by the rows, about */
+    uint64_t bytes; /* held by the rows, about */
 } row_changes;
 
 /* Moves *row in; frees it on failure. */
@@ -59,9 +59,9 @@ typedef struct row_commit {
  * Never rebases: CONFLICT when another writer was first, and then nothing has changed. The changes stay. */
 lancelet_status row_changes_commit(picask_table *t, const row_changes *c, const row_commit *how,
                                    lancelet_error *err) MUST_CHECK;
-/* After CONFLICT: reads the newest version and makes the changes fit it. Ids of new rows are moved up by *shift; rows
- * that are to be replaced or shared are looked up again, and changes whose old row is gone are dropped. `first_new` is
- * the next id when the changes began. */
+/* After CONFLICT: reads the newest version and makes the changes fit it. Ids of new rows are moved up by *shift,
+ * shared vectors are read first, rows to be replaced are looked up again, and changes whose old row is gone are
+ * dropped. `first_new` is the next id when the changes began. */
 lancelet_status row_changes_rebase(picask_table *t, row_changes *c, int64_t first_new, int64_t *shift,
                                    lancelet_error *err) MUST_CHECK;
 
@@ -70,17 +70,18 @@ lancelet_status row_changes_rebase(picask_table *t, row_changes *c, int64_t firs
 #define KNOWN_NONE SIZE_MAX
 
 typedef struct known_row {
-    uint64_t address;    /* in the handle's version; GALLERY_NONE: committed by this run, not looked up yet */
+    uint64_t address; /* in the handle's version; GALLERY_NONE: committed by this run, not looked up yet */
     int64_t id;
-    const char *uri;     /* in the arena; NULL: none */
-    uint64_t text_hash;  /* of the caption, 0 without one */
-    int64_t size, modified_us; /* -1 and INT64_MIN where null */
-    size_t next_same;    /* next row of the same content, KNOWN_NONE at the end */
-    size_t change;       /* index into the changes not committed yet, or KNOWN_NONE */
+    const char *uri;                 /* in the arena; NULL: none */
+    uint64_t text_hash;              /* of the caption, 0 without one */
+    int64_t size, modified_us;       /* -1 and INT64_MIN where null */
+    size_t next_same, previous_same; /* rows of the same content; KNOWN_NONE at the ends */
+    size_t change;                   /* index into the changes not committed yet, or KNOWN_NONE */
     uint8_t sha[32];
     bool has_sha;
-    bool in_flight;      /* its picture is in the pipeline */
-    bool seen;           /* its file was met in this run, or its file is known to be there */
+    bool in_flight; /* its picture is in the pipeline */
+    bool seen;      /* its file was met in this run, or was found to be there */
+    bool all_seen;  /* on the first row of a content: so were those of all its rows */
 } known_row;
 
 typedef struct known_rows known_rows;
@@ -91,7 +92,7 @@ void known_rows_destroy(known_rows *k);
 lancelet_status known_rows_load(known_rows *k, const picask_table *t, const volatile int *cancel,
                                 lancelet_error *err) MUST_CHECK;
 known_row *known_rows_at(known_rows *k, size_t i);
-size_t known_rows_by_uri(const known_rows *k, const char *uri); /* index or KNOWN_NONE */
+size_t known_rows_by_uri(const known_rows *k, const char *uri);        /* index or KNOWN_NONE */
 size_t known_rows_by_content(const known_rows *k, const char *sha256); /* first of its chain, or KNOWN_NONE */
 /* The same question from a worker thread. */
 bool known_rows_has_content(known_rows *k, const char *sha256);
@@ -99,7 +100,8 @@ bool known_rows_has_content(known_rows *k, const char *sha256);
 lancelet_status known_rows_add(known_rows *k, const char *uri, size_t *index, lancelet_error *err) MUST_CHECK;
 /* The row's uri becomes another one; uri NULL: it is not found by uri any more. */
 lancelet_status known_rows_set_uri(known_rows *k, size_t i, const char *uri, lancelet_error *err) MUST_CHECK;
-lancelet_status known_rows_set_content(known_rows *k, size_t i, const char *sha256, lancelet_error *err) MUST_CHECK;
+lancelet_status known_rows_set_content(known_rows *k, size_t i, const char *sha256,
+                                       lancelet_error *err) MUST_CHECK;
 uint64_t known_text_hash(const char *text, size_t n);
 /* After a commit: addresses of the rows of these changes are not known any more, and none waits for a commit. */
 void known_rows_committed(known_rows *k, const row_changes *c);
@@ -111,17 +113,17 @@ lancelet_status known_rows_resolve(known_rows *k, const picask_table *t, lancele
 /* ---- index_sources.c: the sources that a table remembers ---- */
 
 typedef struct index_source {
-    char *uri;       /* of the folder or file */
+    char *uri;                        /* of the folder or file */
     char *text_column, *image_column; /* NULL: by the header */
-    char **exclude;  /* [n_exclude] */
+    char **exclude;                   /* [n_exclude] */
     size_t n_exclude;
     bool hidden, decode_fast;
     picask_store_images store;
     int store_pixels;
-    bool remembered; /* stood in the table before this run */
-    bool unfinished; /* no run has come to its end yet */
-    uint64_t met;    /* items met in the runs so far, while unfinished */
-    source *open;    /* while the run reads it */
+    bool remembered;       /* stood in the table before this run */
+    bool unfinished;       /* no run has come to its end yet */
+    uint64_t met;          /* items met in the runs so far, while unfinished */
+    source *open;          /* while the run reads it */
     index_column *columns; /* [source_columns] */
     uint64_t first_place;  /* a skipped item from this place on uses up an id; UINT64_MAX: none does */
 } index_source;
@@ -135,8 +137,8 @@ typedef struct index_sources {
 lancelet_status index_sources_parse(const char *json, index_sources *out, lancelet_error *err) MUST_CHECK;
 lancelet_status index_sources_format(const index_sources *s, char **json, lancelet_error *err) MUST_CHECK;
 /* A source of this run with the run's options; it takes the place of one with the same uri. *at is its index. */
-lancelet_status index_sources_put(index_sources *s, const char *uri, const picask_index_options *options, size_t *at,
-                                  lancelet_error *err) MUST_CHECK;
+lancelet_status index_sources_put(index_sources *s, const char *uri, const picask_index_options *options,
+                                  size_t *at, lancelet_error *err) MUST_CHECK;
 void index_sources_free(index_sources *s);
 
 /* ---- index_work.c: what a worker does with one picture ---- */
@@ -149,27 +151,27 @@ typedef enum index_task {
 
 typedef struct index_job {
     index_task task;
-    source_item item;      /* owned */
-    index_source *source;  /* borrowed */
-    uint64_t place;        /* of the item in its source, from 0 */
-    size_t known;          /* row in the known rows, or KNOWN_NONE */
-    bool existing;         /* `known` was in the table before (not a place kept for this item) */
-    char old_sha256[65];   /* content of the existing row, "" when unknown */
+    source_item item;     /* owned */
+    index_source *source; /* borrowed */
+    uint64_t place;       /* of the item in its source, from 0 */
+    size_t known;         /* row in the known rows, or KNOWN_NONE */
+    bool existing;        /* `known` was in the table before (not a place kept for this item) */
+    char old_sha256[65];  /* content of the existing row, "" when unknown */
     /* results */
     lancelet_error problem; /* status OK: none */
     char sha256[65];
     bool has_facts;
     image_facts facts;
-    float *vector;         /* [dim] owned; NULL when the content was known */
-    uint8_t *image;        /* owned; NULL when none is kept */
+    float *vector;  /* [dim] owned; NULL when the content was known */
+    uint8_t *image; /* owned; NULL when none is kept */
     size_t n_image;
 } index_job;
 void index_job_free(index_job *job);
 
 typedef struct index_work {
     const model *model;
-    known_rows *known;  /* NULL: every picture is embedded */
-    bool dry_run;       /* no pixels, no vectors */
+    known_rows *known; /* NULL: every picture is embedded */
+    bool dry_run;      /* no pixels, no vectors */
 } index_work;
 /* Does the job. *context is made at first need and belongs to the thread. `embed_known`: embed although the content
  * is known. */
@@ -180,7 +182,8 @@ void index_work_run(const index_work *work, model_context **context, index_job *
 #define PIPELINE_RING 64
 
 typedef struct pipeline pipeline;
-lancelet_status pipeline_create(const index_work *work, int threads, pipeline **out, lancelet_error *err) MUST_CHECK;
+lancelet_status pipeline_create(const index_work *work, int threads, pipeline **out,
+                                lancelet_error *err) MUST_CHECK;
 bool pipeline_full(const pipeline *p);
 bool pipeline_empty(const pipeline *p);
 /* Moves *job in; the pipeline must not be full. Threads are started when there is work for them. On failure the job
@@ -191,28 +194,26 @@ bool pipeline_take(pipeline *p, int wait_ms, index_job *job);
 /* Ends the threads after the picture each is at; jobs not done are freed. */
 void pipeline_destroy(pipeline *p);
 
-
 /* ---- index.c, index_items.c: the run ---- */
 
 typedef struct index_run {
     picask_index_options o;
     picask_table *t;
-    bool overwrite;       /* the next commit begins a new version that holds just this run's rows */
-    bool remember;        /* sources are kept in the table */
-    known_rows *known;    /* NULL: nothing is looked up */
-    row_changes changes;  /* not committed yet */
+    bool overwrite;      /* the next commit begins a new version that holds just this run's rows */
+    bool remember;       /* sources are kept in the table */
+    known_rows *known;   /* NULL: nothing is looked up */
+    row_changes changes; /* not committed yet */
     index_sources sources;
     index_work work;
     pipeline *pipe;
     model_context *context; /* of the calling thread, for the rare picture that it embeds itself */
-    float norm;           /* length of the table's vectors; 1 but in a table of raw vectors */
+    float norm;             /* length of the table's vectors; 1 but in a table of raw vectors */
     bool commit_failed;
     int64_t next_id;
-    int64_t first_new_id; /* next_id at the last commit */
-    picask_index_report *report;  /* counts of all that was met */
-    picask_index_report committed; /* the report at the last commit */
-    uint64_t done;        /* items that are through */
-    uint64_t safe_rows;   /* rows committed by this run */
+    int64_t first_new_id;                                 /* next_id at the last commit */
+    picask_index_report *report;                          /* counts of all that was met */
+    picask_index_report committed;                        /* the report at the last commit */
+    uint64_t done;                                        /* items that are through */
     int64_t started_us, last_commit_us, last_progress_us; /* monotonic */
 } index_run;
 

@@ -42,7 +42,8 @@ bool row_changes_add(row_changes *c, row_change *row)
 {
     if (c->n == c->capacity) {
         size_t capacity = c->capacity ? c->capacity * 2 : 64, bytes;
-        row_change *grown = base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(c->row, bytes) : NULL;
+        row_change *grown =
+            base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(c->row, bytes) : NULL;
         if (!grown) {
             row_change_free(row);
             return false;
@@ -50,7 +51,8 @@ bool row_changes_add(row_changes *c, row_change *row)
         c->row = grown;
         c->capacity = capacity;
     }
-    c->bytes += sizeof *row + row->n_image + (row->text ? strlen(row->text) : 0) + (row->uri ? strlen(row->uri) : 0);
+    c->bytes +=
+        sizeof *row + row->n_image + (row->text ? strlen(row->text) : 0) + (row->uri ? strlen(row->uri) : 0);
     c->row[c->n++] = *row;
     *row = (row_change){0};
     return true;
@@ -73,9 +75,15 @@ typedef struct batch_parts {
     float *vectors;         /* [number of changes that share one, dim] */
 } batch_parts;
 
-static bool append_time(arrow_builder *b, bool has, int64_t us) { return has ? arrow_append_int(b, us) : arrow_append_null(b); }
+static bool append_time(arrow_builder *b, bool has, int64_t us)
+{
+    return has ? arrow_append_int(b, us) : arrow_append_null(b);
+}
 
-static bool append_text(arrow_builder *b, const char *s) { return arrow_append_bytes(b, s, strlen(s)); }
+static bool append_text(arrow_builder *b, const char *s)
+{
+    return arrow_append_bytes(b, s, strlen(s));
+}
 
 /* An integer into an integer column, null when it does not fit. */
 static bool append_fitting(arrow_builder *b, int64_t v)
@@ -108,7 +116,8 @@ static lancelet_status append_own(const change_stream *s, const row_change *r, i
     } else if (c == role->id && !r->replaces) {
         int64_t least, most;
         if (gallery_integer_range(b->schema, &least, &most) && r->id > most)
-            return base_fail(err, LANCELET_LIMIT, "the ids of table '%s' are used up: %s holds none above %lld", s->t->name,
+            return base_fail(err, LANCELET_LIMIT,
+                             "the ids of table '%s' are used up: %s holds none above %lld", s->t->name,
                              b->schema->name, (long long)most);
         fits = arrow_append_int(b, r->id);
     } else if (c == role->uri && r->uri) {
@@ -194,7 +203,8 @@ static lancelet_status append_old(void *arg, const struct ArrowSchema *schema, c
     return LANCELET_OK;
 }
 
-static lancelet_status build_columns(const change_stream *s, size_t end, batch_parts *parts, lancelet_error *err)
+static lancelet_status build_columns(const change_stream *s, size_t end, batch_parts *parts,
+                                     lancelet_error *err)
 {
     size_t n = end - s->at, n_old = 0, n_shared = 0;
     uint64_t *old = base_alloc_array(2 * n + 1, sizeof *old), *shared = old ? old + n : NULL;
@@ -211,7 +221,8 @@ static lancelet_status build_columns(const change_stream *s, size_t end, batch_p
         size_t numbers = 0;
         parts->vectors =
             base_mul_size(n_shared, s->t->dim, &numbers) ? base_alloc_array(numbers, sizeof(float)) : NULL;
-        status = parts->vectors ? gallery_take_vectors(s->t, shared, n_shared, parts->vectors, err) : base_fail_memory(err);
+        status = parts->vectors ? gallery_take_vectors(s->t, shared, n_shared, parts->vectors, err)
+                                : base_fail_memory(err);
     }
     old_rows o = {s, parts, s->at, end, 0};
     if (status == LANCELET_OK && n_old > 0) {
@@ -316,8 +327,9 @@ static void stream_release(struct ArrowArrayStream *stream)
 static bool column_is_written(const picask_table *t, const row_changes *c, int64_t column, bool all)
 {
     const gallery_roles *r = &t->roles;
-    const int64_t ours[] = {r->vector, r->text,  r->id,       r->uri,      r->image,     r->width,  r->height,
-                            r->size,   r->taken, r->modified, r->latitude, r->longitude, r->camera, r->sha256};
+    const int64_t ours[] = {r->vector,   r->text,      r->id,     r->uri,   r->image,
+                            r->width,    r->height,    r->size,   r->taken, r->modified,
+                            r->latitude, r->longitude, r->camera, r->sha256};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         all = all || ours[i] == column;
     for (size_t i = 0; i < c->n && !all; i++)
@@ -326,8 +338,8 @@ static bool column_is_written(const picask_table *t, const row_changes *c, int64
     return all;
 }
 
-static lancelet_status make_stream(const picask_table *t, const row_changes *c, bool all, struct ArrowArrayStream *out,
-                                   lancelet_error *err)
+static lancelet_status make_stream(const picask_table *t, const row_changes *c, bool all,
+                                   struct ArrowArrayStream *out, lancelet_error *err)
 {
     change_stream *s = base_calloc(1, sizeof *s);
     if (!s || !(s->column = base_alloc_array((size_t)t->schema.n_children + 1, sizeof *s->column))) {
@@ -347,7 +359,8 @@ static lancelet_status make_stream(const picask_table *t, const row_changes *c, 
 
 /* ---- commits ---- */
 
-lancelet_status row_changes_commit(picask_table *t, const row_changes *c, const row_commit *how, lancelet_error *err)
+lancelet_status row_changes_commit(picask_table *t, const row_changes *c, const row_commit *how,
+                                   lancelet_error *err)
 {
     struct ArrowArrayStream rows = {0};
     lancelet_write_options options = LANCELET_WRITE_OPTIONS_INIT;
@@ -421,7 +434,8 @@ static lancelet_status refresh_same(picask_table *t, lancelet_error *err)
     RETURN_IF_ERROR(arrow_schema_copy(&t->schema, &before, err));
     lancelet_status status = picask_table_refresh(t, err);
     if (status == LANCELET_OK && !same_columns(&before, &t->schema))
-        status = base_fail(err, LANCELET_CONFLICT, "another program changed the columns of table '%s' meanwhile", t->name);
+        status = base_fail(err, LANCELET_CONFLICT,
+                           "another program changed the columns of table '%s' meanwhile", t->name);
     arrow_schema_release(&before);
     return status;
 }
@@ -447,8 +461,9 @@ lancelet_status row_changes_rebase(picask_table *t, row_changes *c, int64_t firs
             c->row[i].id += *shift;
     }
     if (status == LANCELET_OK && n > 0 && t->roles.id < 0)
-        status = base_fail(err, LANCELET_CONFLICT, "another program changed table '%s' meanwhile; run the same command again",
-                           t->name);
+        status =
+            base_fail(err, LANCELET_CONFLICT,
+                      "another program changed table '%s' meanwhile; run the same command again", t->name);
     if (status == LANCELET_OK && n > 0)
         status = gallery_find_ids(t, ids, n, addresses, err);
     size_t kept = 0, replaced = 0;

@@ -14,10 +14,11 @@
 
 #include "gallery/index.h"
 
-#define COMMIT_ROWS  16384
-#define COMMIT_US    10000000
-#define COMMIT_BYTES (64u * 1024 * 1024) /* of pictures and texts waiting: bounds memory where pictures are stored */
-#define PROGRESS_US  100000
+#define COMMIT_ROWS 16384
+#define COMMIT_US   10000000
+#define COMMIT_BYTES                                                                                         \
+    (64u * 1024 * 1024) /* of pictures and texts waiting: bounds memory where pictures are stored */
+#define PROGRESS_US 100000
 
 static void progress(index_run *run)
 {
@@ -127,7 +128,8 @@ static void take_picture(row_change *change, index_job *job)
 }
 
 /* The vector of a row of the same content, if there is one whose vector can be had. */
-static lancelet_status share_vector(index_run *run, const char *sha256, row_change *change, lancelet_error *err)
+static lancelet_status share_vector(index_run *run, const char *sha256, row_change *change,
+                                    lancelet_error *err)
 {
     bool looked_up = false;
     for (size_t i = known_rows_by_content(run->known, sha256); i != KNOWN_NONE;
@@ -156,7 +158,8 @@ static lancelet_status share_vector(index_run *run, const char *sha256, row_chan
 }
 
 /* The vector of the job's picture: computed by the worker, or a known row's, or, when that row is gone, computed here. */
-static lancelet_status give_vector(index_run *run, index_job *job, row_change *change, bool *shared, lancelet_error *err)
+static lancelet_status give_vector(index_run *run, index_job *job, row_change *change, bool *shared,
+                                   lancelet_error *err)
 {
     *shared = false;
     if (!job->vector && run->known) {
@@ -180,8 +183,8 @@ static lancelet_status give_vector(index_run *run, index_job *job, row_change *c
 /* ---- what comes out of the pipeline ---- */
 
 /* A row of the table takes a new caption, or a new size and time, or both. */
-static lancelet_status update_row(index_run *run, index_job *job, size_t known, bool new_caption, const char *new_uri,
-                                  lancelet_error *err)
+static lancelet_status update_row(index_run *run, index_job *job, size_t known, bool new_caption,
+                                  const char *new_uri, lancelet_error *err)
 {
     row_change change = {.replaces = true, .known = known};
     if (run->o.dry_run)
@@ -217,7 +220,8 @@ static lancelet_status known_picture(index_run *run, index_job *job, lancelet_er
 {
     size_t known = job->known;
     bool new_caption = has_new_caption(run, &job->item, known), shared;
-    uint64_t text_hash = job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
+    uint64_t text_hash =
+        job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
     if (strcmp(job->sha256, job->old_sha256) == 0) {
         bool keeps_file = run->t->roles.size >= 0 || run->t->roles.modified >= 0;
         if (new_caption)
@@ -253,16 +257,20 @@ static lancelet_status known_picture(index_run *run, index_job *job, lancelet_er
 /* The first row of this content whose file is no longer there; KNOWN_NONE: no such row. */
 static lancelet_status find_moved(index_run *run, const char *sha256, size_t *moved, lancelet_error *err)
 {
+    size_t first = known_rows_by_content(run->known, sha256);
     *moved = KNOWN_NONE;
-    for (size_t i = known_rows_by_content(run->known, sha256); i != KNOWN_NONE;
-         i = known_rows_at(run->known, i)->next_same) {
+    if (first == KNOWN_NONE || known_rows_at(run->known, first)->all_seen)
+        return LANCELET_OK;
+    for (size_t i = first; i != KNOWN_NONE; i = known_rows_at(run->known, i)->next_same) {
         known_row *row = known_rows_at(run->known, i);
-        char *path = row->seen || !row->uri ? NULL : source_path_from_uri(row->uri);
         base_stat stat = {.exists = true};
-        if (!path)
+        if (row->seen || !row->uri)
             continue;
-        lancelet_status status = base_file_stat(path, &stat, err);
-        base_free(path);
+        char *decoded = row->uri[0] == '/' ? NULL : source_path_from_uri(row->uri);
+        if (!decoded && row->uri[0] != '/')
+            continue; /* no file of this machine */
+        lancelet_status status = base_file_stat(decoded ? decoded : row->uri, &stat, err);
+        base_free(decoded);
         if (status == LANCELET_MEMORY)
             return status;
         if (status == LANCELET_OK && !stat.exists) {
@@ -271,14 +279,18 @@ static lancelet_status find_moved(index_run *run, const char *sha256, size_t *mo
         }
         row->seen = true;
     }
+    /* rows that join later in this run have been met; a thousand copies do not look at each other a million times */
+    known_rows_at(run->known, first)->all_seen = true;
     return LANCELET_OK;
 }
 
 static lancelet_status moved_picture(index_run *run, index_job *job, size_t moved, lancelet_error *err)
 {
-    uint64_t text_hash = job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
+    uint64_t text_hash =
+        job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
     bool new_caption = has_new_caption(run, &job->item, moved);
-    RETURN_IF_ERROR(known_rows_set_uri(run->known, job->known, NULL, err)); /* the place kept for it is not needed */
+    RETURN_IF_ERROR(
+        known_rows_set_uri(run->known, job->known, NULL, err)); /* the place kept for it is not needed */
     RETURN_IF_ERROR(known_rows_set_uri(run->known, moved, job->item.uri, err));
     remember_file(run, moved, &job->item, text_hash);
     run->report->moved++;
@@ -290,7 +302,8 @@ static lancelet_status new_picture(index_run *run, index_job *job, lancelet_erro
 {
     row_change change = {.known = job->known};
     bool copy = run->known && known_rows_by_content(run->known, job->sha256) != KNOWN_NONE, shared = copy;
-    uint64_t text_hash = job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
+    uint64_t text_hash =
+        job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
     if (!run->o.dry_run) {
         lancelet_status status = give_vector(run, job, &change, &shared, err);
         if (status != LANCELET_OK || job->problem.status != LANCELET_OK) {
@@ -332,7 +345,8 @@ static lancelet_status finish(index_run *run, index_job *job, lancelet_error *er
         return skipped(run, job, err);
     if (job->task == TASK_CAPTION) {
         run->report->changed++;
-        remember_file(run, job->known, &job->item, known_text_hash(job->item.caption, strlen(job->item.caption)));
+        remember_file(run, job->known, &job->item,
+                      known_text_hash(job->item.caption, strlen(job->item.caption)));
         return update_row(run, job, job->known, true, NULL, err);
     }
     if (job->existing)

@@ -45,7 +45,10 @@ void known_rows_destroy(known_rows *k)
     base_free(k);
 }
 
-known_row *known_rows_at(known_rows *k, size_t i) { return &k->row[i]; }
+known_row *known_rows_at(known_rows *k, size_t i)
+{
+    return &k->row[i];
+}
 
 uint64_t known_text_hash(const char *text, size_t n)
 {
@@ -75,7 +78,10 @@ static size_t index_in(const base_map64 *map, const void *key, size_t n)
     return base_map64_get(map, key, n, &at) && at != GALLERY_NONE ? (size_t)at : KNOWN_NONE;
 }
 
-size_t known_rows_by_uri(const known_rows *k, const char *uri) { return index_in(k->by_uri, uri, strlen(uri)); }
+size_t known_rows_by_uri(const known_rows *k, const char *uri)
+{
+    return index_in(k->by_uri, uri, strlen(uri));
+}
 
 size_t known_rows_by_content(const known_rows *k, const char *sha256)
 {
@@ -95,7 +101,8 @@ static lancelet_status new_row(known_rows *k, size_t *index, lancelet_error *err
 {
     if (k->n == k->capacity) {
         size_t capacity = k->capacity ? k->capacity * 2 : 256, bytes;
-        known_row *grown = base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(k->row, bytes) : NULL;
+        known_row *grown =
+            base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(k->row, bytes) : NULL;
         if (!grown)
             return base_fail_memory(err);
         k->row = grown;
@@ -106,6 +113,7 @@ static lancelet_status new_row(known_rows *k, size_t *index, lancelet_error *err
                                .size = -1,
                                .modified_us = INT64_MIN,
                                .next_same = KNOWN_NONE,
+                               .previous_same = KNOWN_NONE,
                                .change = KNOWN_NONE};
     *index = k->n++;
     return LANCELET_OK;
@@ -154,18 +162,15 @@ static lancelet_status unlink_content(known_rows *k, size_t i, lancelet_error *e
     known_row *row = &k->row[i];
     if (!row->has_sha)
         return LANCELET_OK;
-    size_t at = index_in(k->by_content, row->sha, 32);
-    if (at == i) {
-        if (!set_chain(k, row->sha, row->next_same))
-            return base_fail_memory(err);
-    } else {
-        while (at != KNOWN_NONE && k->row[at].next_same != i)
-            at = k->row[at].next_same;
-        if (at != KNOWN_NONE)
-            k->row[at].next_same = row->next_same;
-    }
+    if (row->previous_same == KNOWN_NONE && !set_chain(k, row->sha, row->next_same))
+        return base_fail_memory(err);
+    if (row->previous_same != KNOWN_NONE)
+        k->row[row->previous_same].next_same = row->next_same;
+    if (row->next_same != KNOWN_NONE)
+        k->row[row->next_same].previous_same = row->previous_same;
     row->has_sha = false;
-    row->next_same = KNOWN_NONE;
+    row->all_seen = false;
+    row->next_same = row->previous_same = KNOWN_NONE;
     return LANCELET_OK;
 }
 
@@ -176,8 +181,12 @@ static lancelet_status link_content(known_rows *k, size_t i, const uint8_t sha[3
         if (!set_chain(k, sha, i))
             return base_fail_memory(err);
     } else { /* behind the first: the map stays as it is */
-        k->row[i].next_same = k->row[first].next_same;
+        size_t next = k->row[first].next_same;
+        k->row[i].next_same = next;
+        k->row[i].previous_same = first;
         k->row[first].next_same = i;
+        if (next != KNOWN_NONE)
+            k->row[next].previous_same = i;
     }
     memcpy(k->row[i].sha, sha, 32);
     k->row[i].has_sha = true;
@@ -198,14 +207,15 @@ typedef struct load_arg {
     int uri, sha256, text, id, size, modified, address; /* columns of the scan; -1: not there */
 } load_arg;
 
-static int64_t int_of(const struct ArrowSchema *s, const struct ArrowArray *batch, int column, int64_t i, int64_t none)
+static int64_t int_of(const struct ArrowSchema *s, const struct ArrowArray *batch, int column, int64_t i,
+                      int64_t none)
 {
     int64_t v;
     return column >= 0 && arrow_int(s->children[column], batch->children[column], i, &v) ? v : none;
 }
 
-static lancelet_status load_row(const load_arg *l, const struct ArrowSchema *s, const struct ArrowArray *batch, int64_t i,
-                                lancelet_error *err)
+static lancelet_status load_row(const load_arg *l, const struct ArrowSchema *s,
+                                const struct ArrowArray *batch, int64_t i, lancelet_error *err)
 {
     known_rows *k = l->k;
     size_t at, n;
@@ -216,7 +226,8 @@ static lancelet_status load_row(const load_arg *l, const struct ArrowSchema *s, 
     row->id = int_of(s, batch, l->id, i, (int64_t)row->address);
     row->size = int_of(s, batch, l->size, i, -1);
     row->modified_us = int_of(s, batch, l->modified, i, INT64_MIN);
-    const char *text = l->text < 0 ? NULL : arrow_bytes(s->children[l->text], batch->children[l->text], i, &n);
+    const char *text =
+        l->text < 0 ? NULL : arrow_bytes(s->children[l->text], batch->children[l->text], i, &n);
     row->text_hash = text ? known_text_hash(text, n) : 0;
     const char *uri = arrow_bytes(s->children[l->uri], batch->children[l->uri], i, &n);
     if (uri)
@@ -236,7 +247,8 @@ static lancelet_status load_batch(void *arg, const struct ArrowSchema *s, const 
     return LANCELET_OK;
 }
 
-lancelet_status known_rows_load(known_rows *k, const picask_table *t, const volatile int *cancel, lancelet_error *err)
+lancelet_status known_rows_load(known_rows *k, const picask_table *t, const volatile int *cancel,
+                                lancelet_error *err)
 {
     load_arg l = {.k = k};
     const char *names[6];

@@ -35,7 +35,8 @@ static lancelet_status put(index_sources *s, size_t at, index_source *one, lance
 {
     if (at == s->n && s->n == s->capacity) {
         size_t capacity = s->capacity ? s->capacity * 2 : 8, bytes;
-        index_source *grown = base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(s->source, bytes) : NULL;
+        index_source *grown =
+            base_mul_size(capacity, sizeof *grown, &bytes) ? base_realloc(s->source, bytes) : NULL;
         if (!grown) {
             source_free(one);
             return base_fail_memory(err);
@@ -93,7 +94,8 @@ static lancelet_status parse_one(json_t *object, index_source *s, lancelet_error
                                                 : PICASK_STORE_AUTO;
     s->store_pixels = pixels > 0 && pixels <= 65536 ? (int)pixels : 0;
     if (s->store == PICASK_STORE_SCALED && s->store_pixels == 0)
-        return base_fail(err, LANCELET_CORRUPT, "the remembered source %s has no size for its pictures", s->uri);
+        return base_fail(err, LANCELET_CORRUPT, "the remembered source %s has no size for its pictures",
+                         s->uri);
     s->unfinished = json_is_integer(met);
     s->met = json_integer_value(met) > 0 ? (uint64_t)json_integer_value(met) : 0;
     s->remembered = true;
@@ -109,8 +111,9 @@ lancelet_status index_sources_parse(const char *text, index_sources *out, lancel
     }
     json_t *json = json_loads(text, 0, NULL);
     lancelet_status status =
-        json_is_array(json) ? LANCELET_OK
-                            : base_fail(err, LANCELET_CORRUPT, "the table's list of remembered sources cannot be read");
+        json_is_array(json)
+            ? LANCELET_OK
+            : base_fail(err, LANCELET_CORRUPT, "the table's list of remembered sources cannot be read");
     for (size_t i = 0; i < json_array_size(json) && status == LANCELET_OK; i++) {
         index_source one = {0};
         status = parse_one(json_array_get(json, i), &one, err);
@@ -139,7 +142,8 @@ static bool add_text(base_buffer *b, const char *key, const char *value)
 static bool format_one(const index_source *s, base_buffer *b)
 {
     static const char *const store[] = {NULL, "none", "original", "scaled"};
-    bool fits = base_buffer_append_string(b, "{\"source\":") && base_json_append_string(b, s->uri, strlen(s->uri)) &&
+    bool fits = base_buffer_append_string(b, "{\"source\":") &&
+                base_json_append_string(b, s->uri, strlen(s->uri)) &&
                 add_text(b, "text_column", s->text_column) && add_text(b, "image_column", s->image_column);
     for (size_t i = 0; i < s->n_exclude && fits; i++)
         fits = base_buffer_append_string(b, i ? "," : ",\"exclude\":[") &&
@@ -148,7 +152,8 @@ static bool format_one(const index_source *s, base_buffer *b)
     fits = fits && (!s->hidden || base_buffer_append_string(b, ",\"hidden\":true"));
     fits = fits && (!s->decode_fast || base_buffer_append_string(b, ",\"decode_fast\":true"));
     fits = fits && add_text(b, "store", store[s->store]);
-    fits = fits && (s->store != PICASK_STORE_SCALED || base_buffer_printf(b, ",\"pixels\":%d", s->store_pixels));
+    fits =
+        fits && (s->store != PICASK_STORE_SCALED || base_buffer_printf(b, ",\"pixels\":%d", s->store_pixels));
     fits = fits && (!s->unfinished || base_buffer_printf(b, ",\"met\":%" PRIu64, s->met));
     return fits && base_buffer_append(b, "}", 1);
 }
@@ -168,8 +173,8 @@ lancelet_status index_sources_format(const index_sources *s, char **json, lancel
     return LANCELET_OK;
 }
 
-lancelet_status index_sources_put(index_sources *s, const char *uri, const picask_index_options *o, size_t *at,
-                                  lancelet_error *err)
+lancelet_status index_sources_put(index_sources *s, const char *uri, const picask_index_options *o,
+                                  size_t *at, lancelet_error *err)
 {
     index_source one = {0};
     size_t place = 0;
@@ -188,7 +193,8 @@ lancelet_status index_sources_put(index_sources *s, const char *uri, const picas
     one.text_column = o->text_column ? base_strdup(o->text_column) : NULL;
     one.image_column = o->image_column ? base_strdup(o->image_column) : NULL;
     one.exclude = base_calloc(o->n_exclude + 1, sizeof *one.exclude);
-    bool fits = one.uri && one.exclude && (one.text_column || !o->text_column) && (one.image_column || !o->image_column);
+    bool fits = one.uri && one.exclude && (one.text_column || !o->text_column) &&
+                (one.image_column || !o->image_column);
     for (; one.n_exclude < o->n_exclude && fits; one.n_exclude += fits)
         fits = (one.exclude[one.n_exclude] = base_strdup(o->exclude[one.n_exclude])) != NULL;
     if (!fits) {

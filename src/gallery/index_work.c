@@ -30,8 +30,8 @@ static lancelet_status keep_scaled(const base_picture *picture, int side, index_
     return LANCELET_OK;
 }
 
-static lancelet_status embed(const index_work *work, model_context **context, const base_picture *picture, index_job *job,
-                             lancelet_error *err)
+static lancelet_status embed(const index_work *work, model_context **context, const base_picture *picture,
+                             index_job *job, lancelet_error *err)
 {
     if (!*context)
         RETURN_IF_ERROR(model_context_create(work->model, NULL, context, err));
@@ -45,8 +45,8 @@ static lancelet_status embed(const index_work *work, model_context **context, co
     return LANCELET_OK;
 }
 
-static lancelet_status work_on(const index_work *work, model_context **context, index_job *job, bool embed_known,
-                               const uint8_t *bytes, size_t n, lancelet_error *err)
+static lancelet_status work_on(const index_work *work, model_context **context, index_job *job,
+                               bool embed_known, const uint8_t *bytes, size_t n, lancelet_error *err)
 {
     const index_source *from = job->source;
     bool scaled = from->store == PICASK_STORE_SCALED, original = from->store == PICASK_STORE_ORIGINAL;
@@ -62,8 +62,10 @@ static lancelet_status work_on(const index_work *work, model_context **context, 
         int side = model_image_size(work->model);
         if (scaled && from->store_pixels > side)
             side = from->store_pixels;
-        RETURN_IF_ERROR(image_decode(bytes, n, NULL, from->decode_fast ? side : 0, &picture, &job->facts, err));
-        lancelet_status status = vector && !job->vector ? embed(work, context, &picture, job, err) : LANCELET_OK;
+        RETURN_IF_ERROR(
+            image_decode(bytes, n, NULL, from->decode_fast ? side : 0, &picture, &job->facts, err));
+        lancelet_status status =
+            vector && !job->vector ? embed(work, context, &picture, job, err) : LANCELET_OK;
         if (status == LANCELET_OK && scaled && !job->image)
             status = keep_scaled(&picture, from->store_pixels, job, err);
         base_picture_free(&picture);

@@ -11,8 +11,8 @@
 
 #define DEPTH 16 /* lists in structs in lists ...: deeper is refused, not followed */
 
-static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
-                                    int depth, lancelet_error *err);
+static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                    int64_t i, int depth, lancelet_error *err);
 
 static bool append_base64(base_buffer *b, const uint8_t *bytes, size_t n)
 {
@@ -57,7 +57,8 @@ static bool append_time(base_buffer *b, const char *format, int64_t v)
     if (format[4] != 0 && n > 0 && text[n - 1] != 'Z')
         text[n++] = 'Z';
     text[n] = 0;
-    return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) && base_buffer_append(b, "\"", 1);
+    return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) &&
+           base_buffer_append(b, "\"", 1);
 }
 
 static bool append_date(base_buffer *b, int64_t days)
@@ -67,11 +68,12 @@ static bool append_date(base_buffer *b, int64_t days)
     char *end = memchr(text, 'T', n);
     if (end)
         *end = 0;
-    return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) && base_buffer_append(b, "\"", 1);
+    return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) &&
+           base_buffer_append(b, "\"", 1);
 }
 
-static lancelet_status append_list(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t from,
-                                   int64_t to, int depth, lancelet_error *err)
+static lancelet_status append_list(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                   int64_t from, int64_t to, int depth, lancelet_error *err)
 {
     if (!base_buffer_append(b, "[", 1))
         return base_fail_memory(err);
@@ -83,8 +85,8 @@ static lancelet_status append_list(base_buffer *b, const struct ArrowSchema *s, 
     return base_buffer_append(b, "]", 1) ? LANCELET_OK : base_fail_memory(err);
 }
 
-static lancelet_status append_struct(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
-                                     int depth, lancelet_error *err)
+static lancelet_status append_struct(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                     int64_t i, int depth, lancelet_error *err)
 {
     for (int64_t j = 0; j < s->n_children; j++) {
         const char *name = s->children[j]->name ? s->children[j]->name : "";
@@ -96,8 +98,8 @@ static lancelet_status append_struct(base_buffer *b, const struct ArrowSchema *s
     return base_buffer_append_string(b, s->n_children ? "}" : "{}") ? LANCELET_OK : base_fail_memory(err);
 }
 
-static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
-                                    int depth, lancelet_error *err)
+static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                    int64_t i, int depth, lancelet_error *err)
 {
     const char *f = s->format;
     bool fits;
@@ -122,7 +124,8 @@ static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s,
         fits = append_date(b, v);
     } else if (strcmp(f, "L") == 0 && arrow_int(s, a, i, &v)) {
         fits = base_buffer_printf(b, "%" PRIu64, (uint64_t)v);
-    } else if ((strcmp(f, "f") == 0 || strcmp(f, "e") == 0 || strcmp(f, "g") == 0) && arrow_double(s, a, i, &d)) {
+    } else if ((strcmp(f, "f") == 0 || strcmp(f, "e") == 0 || strcmp(f, "g") == 0) &&
+               arrow_double(s, a, i, &d)) {
         char number[32];
         if (f[0] == 'g')
             base_format_double(d, number);
@@ -143,13 +146,14 @@ static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s,
     } else if (strcmp(f, "+s") == 0) {
         return append_struct(b, s, a, i, depth, err);
     } else {
-        return base_fail(err, LANCELET_UNSUPPORTED, "column '%s' of type '%s' cannot be shown", s->name ? s->name : "", f);
+        return base_fail(err, LANCELET_UNSUPPORTED, "column '%s' of type '%s' cannot be shown",
+                         s->name ? s->name : "", f);
     }
     return fits ? LANCELET_OK : base_fail_memory(err);
 }
 
-lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i,
-                                   lancelet_error *err)
+lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
+                                   int64_t i, lancelet_error *err)
 {
     return append_value(b, s, a, i, 0, err);
 }

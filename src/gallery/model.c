@@ -24,7 +24,10 @@ struct picask_model {
 static const char *const names[] = {"mini-1", NULL};
 static const char *const probe_sentence[2] = {"a photo of a cat", "a road with a stop sign"};
 
-const char *const *picask_model_names(void) { return names; }
+const char *const *picask_model_names(void)
+{
+    return names;
+}
 
 const char *gallery_model_canonical(const char *name)
 {
@@ -56,7 +59,8 @@ static lancelet_status open_file(const char *name, model **out, lancelet_error *
     } else {
         status = model_find(canonical, &path, err);
         if ((status == LANCELET_NOT_FOUND || status == LANCELET_INVALID) && !is_built_in(canonical))
-            status = base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; see: picask model list", name);
+            status =
+                base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; see: picask model list", name);
     }
     if (status == LANCELET_OK)
         status = model_open(path, out, err);
@@ -68,7 +72,7 @@ picask_status picask_model_open(const char *name, const picask_model_options *op
                                 picask_error *err)
 {
     picask_model_options o = PICASK_MODEL_OPTIONS_INIT;
-    gallery_options(&o, sizeof o, options);
+    base_options(&o, sizeof o, options);
     if (!name || !*name)
         return base_fail(err, LANCELET_INVALID, "a model's name is empty; see: picask model list");
     if (o.threads < 0)
@@ -98,11 +102,26 @@ void picask_model_destroy(picask_model *m)
     base_free(m);
 }
 
-const char *picask_model_name(const picask_model *m) { return model_name(m->file); }
-const char *picask_model_path(const picask_model *m) { return model_path(m->file); }
-size_t picask_model_dim(const picask_model *m) { return model_dim(m->file); }
-const char *picask_model_about(const picask_model *m, const char *key) { return model_metadata(m->file, key); }
-const model *gallery_model_of(const picask_model *m) { return m->file; }
+const char *picask_model_name(const picask_model *m)
+{
+    return model_name(m->file);
+}
+const char *picask_model_path(const picask_model *m)
+{
+    return model_path(m->file);
+}
+size_t picask_model_dim(const picask_model *m)
+{
+    return model_dim(m->file);
+}
+const char *picask_model_about(const picask_model *m, const char *key)
+{
+    return model_metadata(m->file, key);
+}
+const model *gallery_model_of(const picask_model *m)
+{
+    return m->file;
+}
 
 /* With the lock held. */
 static lancelet_status need_context(picask_model *m, lancelet_error *err)
@@ -114,7 +133,8 @@ static lancelet_status need_context(picask_model *m, lancelet_error *err)
     return LANCELET_OK;
 }
 
-picask_status picask_embed_texts(picask_model *m, const char *const *texts, size_t n, float *out, picask_error *err)
+picask_status picask_embed_texts(picask_model *m, const char *const *texts, size_t n, float *out,
+                                 picask_error *err)
 {
     pthread_mutex_lock(&m->lock);
     lancelet_status status = need_context(m, err);
@@ -124,7 +144,8 @@ picask_status picask_embed_texts(picask_model *m, const char *const *texts, size
     return status;
 }
 
-picask_status picask_embed_picture(picask_model *m, const void *bytes, size_t n, float *out, picask_error *err)
+picask_status picask_embed_picture(picask_model *m, const void *bytes, size_t n, float *out,
+                                   picask_error *err)
 {
     base_picture picture = {0};
     RETURN_IF_ERROR(image_decode(bytes, n, NULL, 0, &picture, NULL, err));
@@ -189,8 +210,8 @@ lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *
     base_buffer b = {0};
     bool fits = status == LANCELET_OK;
     for (size_t i = 0; i < 2 && fits; i++) {
-        fits = base_buffer_append_string(&b, i ? "],\"" : "{\"") && base_buffer_append_string(&b, probe_sentence[i]) &&
-               base_buffer_append_string(&b, "\":[");
+        fits = base_buffer_append_string(&b, i ? "],\"" : "{\"") &&
+               base_buffer_append_string(&b, probe_sentence[i]) && base_buffer_append_string(&b, "\":[");
         for (size_t j = 0; j < dim && fits; j++) {
             char number[32];
             /* six decimals: far finer than the comparison needs, and half the size in every manifest */
@@ -215,7 +236,7 @@ lancelet_status gallery_probe_agrees(picask_model *m, const char *text, bool *ag
     *agrees = false;
     json_t *json = json_loads(text, 0, NULL);
     if (!json)
-        return LANCELET_OK; /* what cannot be read agrees with nothing */
+        return LANCELET_OK;                          /* what cannot be read agrees with nothing */
     float *v = base_alloc_array(3 * dim, sizeof *v); /* [2, dim] of the model, [dim] of the table */
     lancelet_status status = v ? gallery_model_probe(m, v, err) : base_fail_memory(err);
     bool same = status == LANCELET_OK;

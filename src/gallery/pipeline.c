@@ -12,15 +12,16 @@ typedef enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_WORKING, SLOT_DONE }
 
 struct pipeline {
     index_work work;
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock;   /* guards what follows */
     pthread_cond_t waiting; /* a job waits, or the end has come */
     pthread_cond_t done;    /* a job is done */
     struct {
         slot_state state;
         index_job job;
     } slot[PIPELINE_RING];
-    size_t head, next, tail; /* counters: oldest job, oldest waiting job, next free slot; the slot is counter % ring */
-    int idle;                /* workers that wait */
+    size_t head, next,
+        tail; /* counters: oldest job, oldest waiting job, next free slot; the slot is counter % ring */
+    int idle; /* workers that wait */
     bool end;
     pthread_t *thread; /* [n_threads started, at most threads]; the owner's alone */
     int n_threads, threads;
@@ -76,8 +77,14 @@ lancelet_status pipeline_create(const index_work *work, int threads, pipeline **
 }
 
 /* head and tail are changed by the owner alone */
-bool pipeline_full(const pipeline *p) { return p->tail - p->head == PIPELINE_RING; }
-bool pipeline_empty(const pipeline *p) { return p->tail == p->head; }
+bool pipeline_full(const pipeline *p)
+{
+    return p->tail - p->head == PIPELINE_RING;
+}
+bool pipeline_empty(const pipeline *p)
+{
+    return p->tail == p->head;
+}
 
 lancelet_status pipeline_submit(pipeline *p, index_job *job, lancelet_error *err)
 {

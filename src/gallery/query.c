@@ -11,7 +11,10 @@
 #include "base/text.h"
 #include "source/source.h"
 
-static bool is_operator(const char *s) { return strcmp(s, "+") == 0 || strcmp(s, "-") == 0; }
+static bool is_operator(const char *s)
+{
+    return strcmp(s, "+") == 0 || strcmp(s, "-") == 0;
+}
 
 static bool is_picture(const char *s)
 {
@@ -69,11 +72,14 @@ static lancelet_status fail_without_operator(const char *const *arguments, size_
     bool fits = true;
     for (size_t i = 0; i < n && fits; i++) {
         bool apart = i > 0 && (is_picture(arguments[i]) || is_picture(arguments[i - 1]));
-        fits = base_buffer_append_string(&b, i == 0 ? "" : apart ? " + " : " ") &&
+        fits = base_buffer_append_string(&b, i == 0  ? ""
+                                             : apart ? " + "
+                                                     : " ") &&
                base_buffer_append_string(&b, arguments[i]);
     }
     lancelet_status status =
-        fits ? base_fail(err, LANCELET_INVALID, "a picture beside words or another picture needs + or - between them: %.*s",
+        fits ? base_fail(err, LANCELET_INVALID,
+                         "a picture beside words or another picture needs + or - between them: %.*s",
                          (int)b.size, (const char *)b.data)
              : base_fail_memory(err);
     base_buffer_free(&b);
@@ -81,8 +87,8 @@ static lancelet_status fail_without_operator(const char *const *arguments, size_
 }
 
 /* Arguments [n] between two operators to one operand. */
-static lancelet_status parse_operand(const char *const *arguments, size_t n, bool weighted, picask_operand *out,
-                                     lancelet_error *err)
+static lancelet_status parse_operand(const char *const *arguments, size_t n, bool weighted,
+                                     picask_operand *out, lancelet_error *err)
 {
     const char *first = arguments[0];
     out->weight = 1;
@@ -110,12 +116,13 @@ static lancelet_status parse_operand(const char *const *arguments, size_t n, boo
         return base_fail_memory(err);
     out->text = text;
     if (is_blank(text))
-        return base_fail(err, LANCELET_INVALID, "a part of the query is empty; for example: dog + ./pool.jpg - people");
+        return base_fail(err, LANCELET_INVALID,
+                         "a part of the query is empty; for example: dog + ./pool.jpg - people");
     return LANCELET_OK;
 }
 
-picask_status picask_parse_query(const char *const *arguments, size_t n, picask_operand **operands, size_t *n_operands,
-                                 picask_error *err)
+picask_status picask_parse_query(const char *const *arguments, size_t n, picask_operand **operands,
+                                 size_t *n_operands, picask_error *err)
 {
     size_t parts = 1;
     if (n == 0)
@@ -170,7 +177,8 @@ picask_status picask_query_vector(picask_table *t, const picask_operand *operand
         else if (operands[i].text)
             status = picask_embed_texts(t->model, &operands[i].text, 1, one, err);
         else
-            status = base_fail(err, LANCELET_INVALID, "part %zu of the query is neither words nor a picture", i + 1);
+            status = base_fail(err, LANCELET_INVALID, "part %zu of the query is neither words nor a picture",
+                               i + 1);
         for (size_t j = 0; j < t->dim && status == LANCELET_OK; j++)
             sum[j] += (float)operands[i].weight * one[j];
     }

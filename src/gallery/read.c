@@ -12,7 +12,8 @@
 #include "source/source.h"
 
 /* The whole stream, which is released. */
-static lancelet_status each_batch(struct ArrowArrayStream *stream, gallery_each *each, void *arg, lancelet_error *err)
+static lancelet_status each_batch(struct ArrowArrayStream *stream, gallery_each *each, void *arg,
+                                  lancelet_error *err)
 {
     struct ArrowSchema schema = {0};
     lancelet_status status = arrow_stream_schema(stream, &schema, err);
@@ -29,8 +30,8 @@ static lancelet_status each_batch(struct ArrowArrayStream *stream, gallery_each 
     return status;
 }
 
-lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns, gallery_each *each,
-                             void *arg, const volatile int *cancel, lancelet_error *err)
+lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns,
+                             gallery_each *each, void *arg, const volatile int *cancel, lancelet_error *err)
 {
     static const char *const none[1] = {NULL};
     struct ArrowArrayStream stream = {0};
@@ -43,9 +44,9 @@ lancelet_status gallery_scan(const picask_table *t, const char *const *columns, 
     return each_batch(&stream, each, arg, err);
 }
 
-lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n, const char *const *columns,
-                             size_t n_columns, gallery_each *each, void *arg, const volatile int *cancel,
-                             lancelet_error *err)
+lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n,
+                             const char *const *columns, size_t n_columns, gallery_each *each, void *arg,
+                             const volatile int *cancel, lancelet_error *err)
 {
     struct ArrowArrayStream stream = {0};
     lancelet_scan_options o = LANCELET_SCAN_OPTIONS_INIT;
@@ -59,7 +60,8 @@ lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, s
 
 /* ---- vectors ---- */
 
-bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, float *out, size_t dim)
+bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, float *out,
+                         size_t dim)
 {
     size_t n = 0;
     const float *v = arrow_vector(s, a, i, &n);
@@ -92,7 +94,8 @@ static lancelet_status vectors_batch(void *arg, const struct ArrowSchema *s, con
 {
     vectors_arg *v = arg;
     for (int64_t i = 0; i < batch->length && v->at < v->n; i++, v->at++)
-        if (!gallery_read_vector(s->children[0], batch->children[0], batch->offset + i, v->out + v->at * v->dim, v->dim))
+        if (!gallery_read_vector(s->children[0], batch->children[0], batch->offset + i,
+                                 v->out + v->at * v->dim, v->dim))
             return base_fail(err, LANCELET_CORRUPT, "a row that is shared by another has no vector");
     return LANCELET_OK;
 }
@@ -106,7 +109,8 @@ lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addr
         return LANCELET_OK;
     RETURN_IF_ERROR(gallery_take(t, addresses, n, &column, 1, vectors_batch, &v, NULL, err));
     if (v.at != n)
-        return base_fail(err, LANCELET_CORRUPT, "table '%s' gave %zu rows for %zu addresses", t->name, v.at, n);
+        return base_fail(err, LANCELET_CORRUPT, "table '%s' gave %zu rows for %zu addresses", t->name, v.at,
+                         n);
     return LANCELET_OK;
 }
 
@@ -151,8 +155,9 @@ static lancelet_status find_ids_batch(void *arg, const struct ArrowSchema *s, co
     uint64_t at;
     (void)err;
     for (int64_t i = batch->offset; i < batch->offset + batch->length; i++)
-        if (arrow_int(s->children[0], batch->children[0], i, &id) && base_map64_get(f->wanted, &id, sizeof id, &at) &&
-            f->addresses[at] == GALLERY_NONE && arrow_int(s->children[1], batch->children[1], i, &address))
+        if (arrow_int(s->children[0], batch->children[0], i, &id) &&
+            base_map64_get(f->wanted, &id, sizeof id, &at) && f->addresses[at] == GALLERY_NONE &&
+            arrow_int(s->children[1], batch->children[1], i, &address))
             f->addresses[at] = (uint64_t)address;
     return LANCELET_OK;
 }
@@ -177,7 +182,8 @@ lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size
     find_ids f = {base_map64_create(), addresses};
     const char *column = gallery_column_name(t, t->roles.id);
     lancelet_status status = f.wanted ? LANCELET_OK : base_fail_memory(err);
-    for (size_t i = n; i > 0 && status == LANCELET_OK; i--) { /* backwards: the first index of a repeated id stays */
+    for (size_t i = n; i > 0 && status == LANCELET_OK;
+         i--) { /* backwards: the first index of a repeated id stays */
         addresses[i - 1] = GALLERY_NONE;
         if (!base_map64_set(f.wanted, &ids[i - 1], sizeof *ids, i - 1))
             status = base_fail_memory(err);
@@ -221,7 +227,8 @@ static lancelet_status find_uri_batch(void *arg, const struct ArrowSchema *s, co
     return LANCELET_OK;
 }
 
-lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses, lancelet_error *err)
+lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
+                                 lancelet_error *err)
 {
     const char *column = gallery_column_name(t, t->roles.uri);
     if (!column)
@@ -270,7 +277,8 @@ lancelet_status gallery_vector_norm(const picask_table *t, float *norm, lancelet
         furthest = fmax(furthest, fabs(sqrt(square) - 1));
         n++;
     }
-    if (n > 0 && furthest > 0.01 && sum > 0 && isfinite(sum)) /* rounding to float16 moves a length by 0.001 at most */
+    if (n > 0 && furthest > 0.01 && sum > 0 &&
+        isfinite(sum)) /* rounding to float16 moves a length by 0.001 at most */
         *norm = (float)(sum / (double)n);
     base_free(v);
     arrow_array_release(&batch);

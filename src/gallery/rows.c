@@ -13,9 +13,15 @@ struct picask_results {
     base_arena arena;
 };
 
-size_t picask_results_count(const picask_results *r) { return r->n; }
+size_t picask_results_count(const picask_results *r)
+{
+    return r->n;
+}
 
-const picask_row *picask_results_row(const picask_results *r, size_t i) { return i < r->n ? &r->row[i] : NULL; }
+const picask_row *picask_results_row(const picask_results *r, size_t i)
+{
+    return i < r->n ? &r->row[i] : NULL;
+}
 
 void picask_results_destroy(picask_results *r)
 {
@@ -36,8 +42,8 @@ typedef struct rows_arg {
 } rows_arg;
 
 /* *out stays NULL for a null value; false when memory is out. */
-static bool copy_text(rows_arg *r, const struct ArrowSchema *s, const struct ArrowArray *batch, int column, int64_t i,
-                      const char **out)
+static bool copy_text(rows_arg *r, const struct ArrowSchema *s, const struct ArrowArray *batch, int column,
+                      int64_t i, const char **out)
 {
     size_t n;
     const char *text = column < 0 ? NULL : arrow_bytes(s->children[column], batch->children[column], i, &n);
@@ -47,20 +53,21 @@ static bool copy_text(rows_arg *r, const struct ArrowSchema *s, const struct Arr
     return *out != NULL;
 }
 
-static bool read_int(const struct ArrowSchema *s, const struct ArrowArray *batch, int column, int64_t i, int64_t *out)
+static bool read_int(const struct ArrowSchema *s, const struct ArrowArray *batch, int column, int64_t i,
+                     int64_t *out)
 {
     return column >= 0 && arrow_int(s->children[column], batch->children[column], i, out);
 }
 
-static lancelet_status read_extra(rows_arg *r, const struct ArrowSchema *s, const struct ArrowArray *batch, int64_t i,
-                                  picask_row *row, lancelet_error *err)
+static lancelet_status read_extra(rows_arg *r, const struct ArrowSchema *s, const struct ArrowArray *batch,
+                                  int64_t i, picask_row *row, lancelet_error *err)
 {
     base_buffer b = {0};
     lancelet_status status = LANCELET_OK;
     for (size_t j = 0; j < r->n_extra && status == LANCELET_OK; j++) {
         const struct ArrowSchema *c = s->children[r->extra[j]];
-        if ((j > 0 && !base_buffer_append(&b, ",", 1)) || !base_json_append_string(&b, c->name, strlen(c->name)) ||
-            !base_buffer_append(&b, ":", 1))
+        if ((j > 0 && !base_buffer_append(&b, ",", 1)) ||
+            !base_json_append_string(&b, c->name, strlen(c->name)) || !base_buffer_append(&b, ":", 1))
             status = base_fail_memory(err);
         if (status == LANCELET_OK)
             status = gallery_json_value(&b, c, batch->children[r->extra[j]], i, err);
@@ -78,7 +85,8 @@ static lancelet_status rows_batch(void *arg, const struct ArrowSchema *s, const 
                                   lancelet_error *err)
 {
     rows_arg *r = arg;
-    for (int64_t i = batch->offset; i < batch->offset + batch->length && r->at < r->results->n; i++, r->at++) {
+    for (int64_t i = batch->offset; i < batch->offset + batch->length && r->at < r->results->n;
+         i++, r->at++) {
         picask_row *row = &r->results->row[r->at];
         int64_t v;
         row->id = read_int(s, batch, r->id, i, &v) ? v : (int64_t)row->address;
@@ -87,7 +95,8 @@ static lancelet_status rows_batch(void *arg, const struct ArrowSchema *s, const 
         row->size = read_int(s, batch, r->size, i, &v) ? v : -1;
         row->has_taken = read_int(s, batch, r->taken, i, &row->taken_us);
         row->has_modified = read_int(s, batch, r->modified, i, &row->modified_us);
-        if (!copy_text(r, s, batch, r->uri, i, &row->uri) || !copy_text(r, s, batch, r->text, i, &row->text) ||
+        if (!copy_text(r, s, batch, r->uri, i, &row->uri) ||
+            !copy_text(r, s, batch, r->text, i, &row->text) ||
             !copy_text(r, s, batch, r->sha256, i, &row->sha256))
             return base_fail_memory(err);
         if (r->n_extra)
@@ -102,15 +111,17 @@ lancelet_status gallery_fail_no_column(const picask_table *t, const char *column
     bool fits = true;
     for (int64_t i = 0; i < t->schema.n_children && fits && b.size < 600; i++)
         fits = base_buffer_printf(&b, "%s%s", i ? ", " : "", t->schema.children[i]->name);
-    lancelet_status status = fits ? base_fail(err, LANCELET_NOT_FOUND, "no column '%s' in table '%s'; columns: %.*s",
-                                              column, t->name, (int)b.size, b.data ? (const char *)b.data : "")
-                                  : base_fail_memory(err);
+    lancelet_status status =
+        fits ? base_fail(err, LANCELET_NOT_FOUND, "no column '%s' in table '%s'; columns: %.*s", column,
+                         t->name, (int)b.size, b.data ? (const char *)b.data : "")
+             : base_fail_memory(err);
     base_buffer_free(&b);
     return status;
 }
 
-lancelet_status gallery_results(const picask_table *t, const gallery_found *found, size_t n, const char *const *columns,
-                                size_t n_columns, const volatile int *cancel, picask_results **out, lancelet_error *err)
+lancelet_status gallery_results(const picask_table *t, const gallery_found *found, size_t n,
+                                const char *const *columns, size_t n_columns, const volatile int *cancel,
+                                picask_results **out, lancelet_error *err)
 {
     for (size_t i = 0; i < n_columns; i++)
         if (arrow_schema_find(&t->schema, columns[i]) < 0)
@@ -130,9 +141,9 @@ lancelet_status gallery_results(const picask_table *t, const gallery_found *foun
             int64_t column;
             int *at;
         } part[9] = {
-            {t->roles.id, &arg.id},         {t->roles.uri, &arg.uri},       {t->roles.text, &arg.text},
-            {t->roles.sha256, &arg.sha256}, {t->roles.width, &arg.width},   {t->roles.height, &arg.height},
-            {t->roles.size, &arg.size},     {t->roles.taken, &arg.taken},   {t->roles.modified, &arg.modified},
+            {t->roles.id, &arg.id},         {t->roles.uri, &arg.uri},     {t->roles.text, &arg.text},
+            {t->roles.sha256, &arg.sha256}, {t->roles.width, &arg.width}, {t->roles.height, &arg.height},
+            {t->roles.size, &arg.size},     {t->roles.taken, &arg.taken}, {t->roles.modified, &arg.modified},
         };
         for (size_t i = 0; i < 9; i++) {
             *part[i].at = part[i].column < 0 ? -1 : (int)n_names;
@@ -159,8 +170,8 @@ lancelet_status gallery_results(const picask_table *t, const gallery_found *foun
         if (n > 0 && n_names > 0) {
             status = gallery_take(t, addresses, n, names, n_names, rows_batch, &arg, cancel, err);
             if (status == LANCELET_OK && arg.at != n)
-                status = base_fail(err, LANCELET_CORRUPT, "table '%s' gave %zu rows for %zu addresses", t->name, arg.at,
-                                   n);
+                status = base_fail(err, LANCELET_CORRUPT, "table '%s' gave %zu rows for %zu addresses",
+                                   t->name, arg.at, n);
         }
     }
     base_free(extra);

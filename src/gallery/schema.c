@@ -10,33 +10,62 @@
 #include <stdio.h>
 #include <string.h>
 
-bool gallery_is_text(const struct ArrowSchema *c) { return strcmp(c->format, "u") == 0 || strcmp(c->format, "U") == 0; }
+bool gallery_is_text(const struct ArrowSchema *c)
+{
+    return strcmp(c->format, "u") == 0 || strcmp(c->format, "U") == 0;
+}
 
-static bool is_binary(const struct ArrowSchema *c) { return strcmp(c->format, "z") == 0 || strcmp(c->format, "Z") == 0; }
+static bool is_binary(const struct ArrowSchema *c)
+{
+    return strcmp(c->format, "z") == 0 || strcmp(c->format, "Z") == 0;
+}
 
-static bool is_microseconds(const struct ArrowSchema *c) { return strncmp(c->format, "tsu:", 4) == 0; }
+static bool is_microseconds(const struct ArrowSchema *c)
+{
+    return strncmp(c->format, "tsu:", 4) == 0;
+}
 
 static bool is_float(const struct ArrowSchema *c)
 {
     return strcmp(c->format, "e") == 0 || strcmp(c->format, "f") == 0 || strcmp(c->format, "g") == 0;
 }
 
-static bool is_double(const struct ArrowSchema *c) { return strcmp(c->format, "g") == 0 || strcmp(c->format, "f") == 0; }
+static bool is_double(const struct ArrowSchema *c)
+{
+    return strcmp(c->format, "g") == 0 || strcmp(c->format, "f") == 0;
+}
 
 bool gallery_integer_range(const struct ArrowSchema *c, int64_t *least, int64_t *most)
 {
     if (strlen(c->format) != 1)
         return false;
     switch (c->format[0]) {
-    case 'c': *least = INT8_MIN, *most = INT8_MAX; return true;
-    case 'C': *least = 0, *most = UINT8_MAX; return true;
-    case 's': *least = INT16_MIN, *most = INT16_MAX; return true;
-    case 'S': *least = 0, *most = UINT16_MAX; return true;
-    case 'i': *least = INT32_MIN, *most = INT32_MAX; return true;
-    case 'I': *least = 0, *most = UINT32_MAX; return true;
-    case 'l': *least = INT64_MIN, *most = INT64_MAX; return true;
-    case 'L': *least = 0, *most = INT64_MAX; return true; /* the half of it that an int64_t holds */
-    default: return false;
+    case 'c':
+        *least = INT8_MIN, *most = INT8_MAX;
+        return true;
+    case 'C':
+        *least = 0, *most = UINT8_MAX;
+        return true;
+    case 's':
+        *least = INT16_MIN, *most = INT16_MAX;
+        return true;
+    case 'S':
+        *least = 0, *most = UINT16_MAX;
+        return true;
+    case 'i':
+        *least = INT32_MIN, *most = INT32_MAX;
+        return true;
+    case 'I':
+        *least = 0, *most = UINT32_MAX;
+        return true;
+    case 'l':
+        *least = INT64_MIN, *most = INT64_MAX;
+        return true;
+    case 'L':
+        *least = 0, *most = INT64_MAX;
+        return true; /* the half of it that an int64_t holds */
+    default:
+        return false;
     }
 }
 
@@ -53,7 +82,10 @@ static bool is_wide_integer(const struct ArrowSchema *c)
     return gallery_integer_range(c, &least, &most) && most >= INT32_MAX;
 }
 
-static bool is_int64(const struct ArrowSchema *c) { return strcmp(c->format, "l") == 0 || strcmp(c->format, "L") == 0; }
+static bool is_int64(const struct ArrowSchema *c)
+{
+    return strcmp(c->format, "l") == 0 || strcmp(c->format, "L") == 0;
+}
 
 static bool is_vector(const struct ArrowSchema *c)
 {
@@ -61,7 +93,8 @@ static bool is_vector(const struct ArrowSchema *c)
 }
 
 /* The first of `names` (NULL-terminated) that is a column of the right type. */
-static int64_t first_of(const struct ArrowSchema *s, const char *const *names, bool (*fits)(const struct ArrowSchema *))
+static int64_t first_of(const struct ArrowSchema *s, const char *const *names,
+                        bool (*fits)(const struct ArrowSchema *))
 {
     for (; *names; names++) {
         int64_t i = arrow_schema_find(s, *names);
@@ -80,10 +113,12 @@ gallery_roles gallery_roles_of(const struct ArrowSchema *s)
     for (int64_t i = 0; i < s->n_children && r.vector < 0; i++)
         if (is_vector(s->children[i]))
             r.vector = i;
-    r.text = first_of(s, ONE_OF("text", "caption", "captions", "label", "description", "title"), gallery_is_text);
+    r.text =
+        first_of(s, ONE_OF("text", "caption", "captions", "label", "description", "title"), gallery_is_text);
     r.id = first_of(s, ONE_OF("id"), is_integer);
-    r.uri = first_of(s, ONE_OF("uri", "image_uri", "path", "image_path", "file", "file_name", "filename", "url"),
-                     gallery_is_text);
+    r.uri =
+        first_of(s, ONE_OF("uri", "image_uri", "path", "image_path", "file", "file_name", "filename", "url"),
+                 gallery_is_text);
     r.image = first_of(s, ONE_OF("image", "image_bytes"), is_binary);
     r.width = first_of(s, ONE_OF("width"), is_wide_integer);
     r.height = first_of(s, ONE_OF("height"), is_wide_integer);
@@ -98,9 +133,9 @@ gallery_roles gallery_roles_of(const struct ArrowSchema *s)
 }
 
 static const gallery_column our_columns[] = {
-    {"text", "u"},          {"id", "l"},     {"uri", "u"},      {"image", "z"},    {"width", "i"},
-    {"height", "i"},        {"size", "l"},   {"taken", "tsu:"}, {"modified", "tsu:"}, {"latitude", "g"},
-    {"longitude", "g"},     {"camera", "u"}, {"sha256", "u"},
+    {"text", "u"},      {"id", "l"},     {"uri", "u"},      {"image", "z"},       {"width", "i"},
+    {"height", "i"},    {"size", "l"},   {"taken", "tsu:"}, {"modified", "tsu:"}, {"latitude", "g"},
+    {"longitude", "g"}, {"camera", "u"}, {"sha256", "u"},
 };
 #define N_OURS (sizeof our_columns / sizeof our_columns[0])
 
@@ -112,8 +147,8 @@ bool gallery_is_our_column(const char *name)
     return is;
 }
 
-static lancelet_status add_columns(struct ArrowSchema *s, size_t dim, const gallery_column *extra, size_t n_extra,
-                                   lancelet_error *err)
+static lancelet_status add_columns(struct ArrowSchema *s, size_t dim, const gallery_column *extra,
+                                   size_t n_extra, lancelet_error *err)
 {
     char list[32];
     snprintf(list, sizeof list, "+w:%zu", dim);

@@ -17,7 +17,7 @@ typedef struct query {
     picask_table *t;
     const float *vector; /* [dim] */
     const picask_search_options *o;
-    bool leave_out;      /* the row at left_out, and rows of its content unless all copies are asked for */
+    bool leave_out; /* the row at left_out, and rows of its content unless all copies are asked for */
     uint64_t left_out;
     char left_out_sha256[65]; /* "" when unknown */
 } query;
@@ -44,10 +44,12 @@ static lancelet_status facts_batch(void *arg, const struct ArrowSchema *s, const
     (void)err;
     for (int64_t i = batch->offset; i < batch->offset + batch->length && f->at < f->n; i++, f->at++) {
         hit_facts *facts = &f->facts[f->at];
-        const char *sha = f->sha256 < 0 ? NULL : arrow_bytes(s->children[f->sha256], batch->children[f->sha256], i, &n);
+        const char *sha =
+            f->sha256 < 0 ? NULL : arrow_bytes(s->children[f->sha256], batch->children[f->sha256], i, &n);
         if (sha && n == 64)
             memcpy(facts->sha256, sha, 64);
-        if (f->vector >= 0 && gallery_read_vector(s->children[f->vector], batch->children[f->vector], i, f->row, dim))
+        if (f->vector >= 0 &&
+            gallery_read_vector(s->children[f->vector], batch->children[f->vector], i, f->row, dim))
             facts->score = gallery_cosine(f->row, f->q->vector, dim);
     }
     return LANCELET_OK;
@@ -86,12 +88,14 @@ static lancelet_status read_facts(const query *q, const lancelet_hit *hits, hit_
 }
 
 /* Folds hits into found [at most wanted]; *enough when no further hit can change those. */
-static lancelet_status fold(const query *q, const lancelet_hit *hits, const hit_facts *facts, size_t n, bool all,
-                            size_t wanted, gallery_found *found, size_t *n_found, bool *enough, lancelet_error *err)
+static lancelet_status fold(const query *q, const lancelet_hit *hits, const hit_facts *facts, size_t n,
+                            bool all, size_t wanted, gallery_found *found, size_t *n_found, bool *enough,
+                            lancelet_error *err)
 {
     base_map64 *by_content = base_map64_create(); /* content -> index in found */
     size_t kept = 0;
-    bool full = false, past = false; /* past: the hits reach beyond the distance of the last row that is kept */
+    bool full = false,
+         past = false; /* past: the hits reach beyond the distance of the last row that is kept */
     if (!by_content)
         return base_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
@@ -101,8 +105,8 @@ static lancelet_status fold(const query *q, const lancelet_hit *hits, const hit_
             full = true;
             past = past || kept == 0 || hits[i].distance > found[kept - 1].distance;
         }
-        if (q->leave_out && (hits[i].address == q->left_out ||
-                             (!q->o->all_copies && f->sha256[0] && strcmp(f->sha256, q->left_out_sha256) == 0)))
+        if (q->leave_out && (hits[i].address == q->left_out || (!q->o->all_copies && f->sha256[0] &&
+                                                                strcmp(f->sha256, q->left_out_sha256) == 0)))
             continue;
         if (q->o->has_min_score && !(f->score >= q->o->min_score)) {
             /* by cosine all further ones are below too */
@@ -167,14 +171,16 @@ static lancelet_status nearest(const query *q, picask_results **out, lancelet_er
     }
     if (status == LANCELET_OK) {
         size_t first = o->offset < n_found ? o->offset : n_found;
-        status = gallery_results(t, found + first, n_found - first, o->columns, o->n_columns, o->cancel, out, err);
+        status =
+            gallery_results(t, found + first, n_found - first, o->columns, o->n_columns, o->cancel, out, err);
     }
     base_free(found);
     return status;
 }
 
 /* What can be said before any work. */
-static lancelet_status check_options(const picask_table *t, const picask_search_options *o, lancelet_error *err)
+static lancelet_status check_options(const picask_table *t, const picask_search_options *o,
+                                     lancelet_error *err)
 {
     if (t->dim == 0)
         return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
@@ -187,13 +193,15 @@ static lancelet_status check_options(const picask_table *t, const picask_search_
 }
 
 picask_status picask_search_vector(picask_table *t, const float *vector, size_t dim,
-                                   const picask_search_options *options, picask_results **out, picask_error *err)
+                                   const picask_search_options *options, picask_results **out,
+                                   picask_error *err)
 {
     picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
-    gallery_options(&o, sizeof o, options);
+    base_options(&o, sizeof o, options);
     RETURN_IF_ERROR(check_options(t, &o, err));
     if (dim != t->dim)
-        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, the query has %zu", t->name, t->dim, dim);
+        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, the query has %zu", t->name,
+                         t->dim, dim);
     for (size_t i = 0; i < dim; i++)
         if (!isfinite(vector[i]))
             return base_fail(err, LANCELET_INVALID, "number %zu of the query's vector is not finite", i + 1);
@@ -205,7 +213,7 @@ picask_status picask_search_text(picask_table *t, const char *text, const picask
                                  picask_results **out, picask_error *err)
 {
     picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
-    gallery_options(&o, sizeof o, options);
+    base_options(&o, sizeof o, options);
     RETURN_IF_ERROR(check_options(t, &o, err));
     RETURN_IF_ERROR(gallery_table_model(t, err));
     float *vector = base_alloc_array(t->dim, sizeof *vector);
@@ -218,11 +226,11 @@ picask_status picask_search_text(picask_table *t, const char *text, const picask
     return status;
 }
 
-picask_status picask_search_id(picask_table *t, int64_t id, const picask_search_options *options, picask_results **out,
-                               picask_error *err)
+picask_status picask_search_id(picask_table *t, int64_t id, const picask_search_options *options,
+                               picask_results **out, picask_error *err)
 {
     picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
-    gallery_options(&o, sizeof o, options);
+    base_options(&o, sizeof o, options);
     RETURN_IF_ERROR(check_options(t, &o, err));
     uint64_t address = GALLERY_NONE;
     RETURN_IF_ERROR(gallery_find_ids(t, &id, 1, &address, err));

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads, picask_table **out,
-                                    lancelet_error *err)
+lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads,
+                                    picask_table **out, lancelet_error *err)
 {
     char *path = NULL;
     if (threads < 0)
@@ -54,8 +54,9 @@ lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_erro
         return base_fail_memory(err);
     lancelet_status status = base_lock(path, fd, err);
     if (status == LANCELET_CONFLICT)
-        status = base_fail(err, LANCELET_CONFLICT, "an index run of table '%s' is going on (lock %s); wait for its end",
-                           t->name, gallery_shown_path(path, shown));
+        status = base_fail(err, LANCELET_CONFLICT,
+                           "an index run of table '%s' is going on (lock %s); wait for its end", t->name,
+                           gallery_shown_path(path, shown));
     base_free(path);
     return status;
 }
@@ -64,8 +65,8 @@ lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err
 {
     char shown[512];
     bool usual = strcmp(t->name, "pictures") == 0;
-    return base_fail(err, LANCELET_NOT_FOUND, "no table '%s' in %s; make one: picask index ~/Pictures%s%s", t->name,
-                     gallery_shown_path(t->db, shown), usual ? "" : " -t ", usual ? "" : t->name);
+    return base_fail(err, LANCELET_NOT_FOUND, "no table '%s' in %s; make one: picask index ~/Pictures%s%s",
+                     t->name, gallery_shown_path(t->db, shown), usual ? "" : " -t ", usual ? "" : t->name);
 }
 
 lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancelet_error *err)
@@ -123,8 +124,8 @@ static lancelet_status check_model(const picask_table *t, picask_model *m, lance
     bool same_name = made_with && strcmp(made_with, picask_model_name(m)) == 0;
     bool by_path = t->asked_model && gallery_is_path(t->asked_model);
     if (picask_model_dim(m) != t->dim && !(made_with && t->asked_model && !same_name))
-        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, %s gives %zu", t->name, t->dim,
-                         picask_model_name(m), picask_model_dim(m));
+        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, %s gives %zu", t->name,
+                         t->dim, picask_model_name(m), picask_model_dim(m));
     if (!made_with || (same_name && !(by_path && probe)))
         return LANCELET_OK;
     bool agrees = false;
@@ -133,12 +134,13 @@ static lancelet_status check_model(const picask_table *t, picask_model *m, lance
     if (agrees)
         return LANCELET_OK;
     if (same_name)
-        return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, but %s is another model of that name",
-                         t->name, made_with, t->asked_model);
+        return base_fail(err, LANCELET_INVALID,
+                         "table '%s' was made with %s, but %s is another model of that name", t->name,
+                         made_with, t->asked_model);
     if (t->asked_model)
         return fail_other_model(t, err);
-    return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, and the file of that name holds %s", t->name,
-                     made_with, picask_model_name(m));
+    return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, and the file of that name holds %s",
+                     t->name, made_with, picask_model_name(m));
 }
 
 lancelet_status gallery_table_model(picask_table *t, lancelet_error *err)
@@ -150,9 +152,10 @@ lancelet_status gallery_table_model(picask_table *t, lancelet_error *err)
     if (t->dim == 0)
         return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
     if (!name)
-        return base_fail(err, LANCELET_INVALID,
-                         "table '%s' (%zu numbers a row) does not say which model made it; give -m NAME or --vector FILE",
-                         t->name, t->dim);
+        return base_fail(
+            err, LANCELET_INVALID,
+            "table '%s' (%zu numbers a row) does not say which model made it; give -m NAME or --vector FILE",
+            t->name, t->dim);
     picask_model_options options = PICASK_MODEL_OPTIONS_INIT;
     options.threads = t->threads;
     picask_model *m = NULL;
@@ -174,7 +177,7 @@ picask_status picask_table_open(const char *db, const char *name, const picask_t
                                 picask_table **out, picask_error *err)
 {
     picask_table_options o = PICASK_TABLE_OPTIONS_INIT;
-    gallery_options(&o, sizeof o, options);
+    base_options(&o, sizeof o, options);
     picask_table *t = NULL;
     RETURN_IF_ERROR(gallery_table_begin(db, name, o.model, o.threads, &t, err));
     bool exists = false;
@@ -194,16 +197,16 @@ picask_status picask_table_open(const char *db, const char *name, const picask_t
     return LANCELET_OK;
 }
 
-picask_status picask_table_create(const char *db, const char *name, const char *asked, size_t dim, picask_table **out,
-                                  picask_error *err)
+picask_status picask_table_create(const char *db, const char *name, const char *asked, size_t dim,
+                                  picask_table **out, picask_error *err)
 {
     picask_table *t = NULL;
     struct ArrowSchema schema = {0};
     struct ArrowArrayStream rows = {0};
     lancelet_table *lance = NULL;
     RETURN_IF_ERROR(gallery_table_begin(db, name, asked, 0, &t, err));
-    lancelet_status status = LANCELET_OK;
-    if (asked || dim == 0) {
+    lancelet_status status = gallery_check_new_name(name, err);
+    if (status == LANCELET_OK && (asked || dim == 0)) {
         status = picask_model_open(asked ? asked : GALLERY_DEFAULT_MODEL, NULL, &t->model, err);
         if (status == LANCELET_OK && dim > 0 && dim != picask_model_dim(t->model))
             status = base_fail(err, LANCELET_INVALID, "vectors of %zu were asked for, %s gives %zu", dim,
@@ -235,9 +238,18 @@ picask_status picask_table_create(const char *db, const char *name, const char *
     return LANCELET_OK;
 }
 
-const lancelet_table *picask_table_lance(const picask_table *t) { return t->lance; }
-size_t picask_table_dim(const picask_table *t) { return t->dim; }
-const char *picask_table_name(const picask_table *t) { return t->name; }
+const lancelet_table *picask_table_lance(const picask_table *t)
+{
+    return t->lance;
+}
+size_t picask_table_dim(const picask_table *t)
+{
+    return t->dim;
+}
+const char *picask_table_name(const picask_table *t)
+{
+    return t->name;
+}
 
 const char *picask_table_model_name(const picask_table *t)
 {

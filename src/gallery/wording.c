@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void gallery_options(void *defaults, size_t size, const void *given)
-{
-    size_t given_size = 0;
-    if (!given)
-        return;
-    memcpy(&given_size, given, sizeof given_size); /* struct_size is the first member of every options struct */
-    memcpy(defaults, given, given_size < size ? given_size : size);
-}
-
 const char *gallery_shown_path(const char *path, char out[512])
 {
     const char *home = getenv("HOME");

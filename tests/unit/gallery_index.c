@@ -1,6 +1,10 @@
 /* gallery_index.c - what an index run does with new, known, changed, moved, copied and broken pictures. */
 #include "gallery_support.h"
 
+#include <errno.h>
+
+#include "base/fault.h"
+
 static void a_folder_becomes_rows_in_its_order(void **state)
 {
     (void)state;
@@ -60,6 +64,57 @@ static void sources_are_remembered(void **state)
     snprintf(expected, sizeof expected, "[{\"source\":\"%s\"}]", at("in"));
     assert_string_equal(lancelet_table_config(picask_table_lance(t), "picask.sources"), expected);
     picask_table_destroy(t);
+}
+
+static void a_remembered_source_that_is_not_there_is_left_alone(void **state)
+{
+    (void)state;
+    const char *sources[2] = {at("one"), at("two")};
+    picask_index_options o = toy_options();
+    write_picture("one/a.png", 1);
+    write_picture("two/b.png", 2);
+    assert_ok(picask_index(at("db"), "pictures", sources, 2, &o, &report, &error), error);
+    assert_ok(base_dir_remove(at("one"), &error), error);
+    assert_ok(run_index(NULL, &o), error);
+    assert_int_equal(report.unchanged, 1);
+    assert_int_equal(n_notes, 1);
+    assert_non_null(strstr(notes, "/one is not there; its rows stay as they are"));
+    picask_table *t = open_pictures();
+    assert_int_equal(rows_of(t), 2);
+    picask_table_destroy(t);
+    assert_ok(base_dir_remove(at("two"), &error), error);
+    assert_int_equal(run_index(NULL, &o), LANCELET_NOT_FOUND);
+    assert_string_equal(error.text, "none of the 2 sources of table 'pictures' is there");
+}
+
+static uint64_t last_done, last_total;
+
+static void on_progress(void *arg, uint64_t done, uint64_t total, const picask_index_report *so_far)
+{
+    assert_true(done <= total && done >= last_done);
+    assert_true(so_far->added + so_far->copies + so_far->skipped <= done);
+    *(int *)arg += 1;
+    last_done = done;
+    last_total = total;
+}
+
+static void progress_ends_with_all_items(void **state)
+{
+    (void)state;
+    int calls = 0;
+    char name[32];
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "in/%03d.png", i);
+        write_picture(name, (unsigned)i);
+    }
+    picask_index_options o = toy_options();
+    last_done = 0;
+    o.events.arg = &calls;
+    o.events.progress = on_progress;
+    assert_ok(run_index(at("in"), &o), error);
+    assert_true(calls > 0);
+    assert_int_equal(last_done, 100);
+    assert_int_equal(last_total, 100);
 }
 
 static void options_of_a_source_are_remembered(void **state)
@@ -264,7 +319,7 @@ static void a_table_is_not_made_where_no_picture_can_be_read(void **state)
     picask_table *t = NULL;
     write_text("in/a.png", "broken");
     assert_int_equal(run_index(at("in"), &o), LANCELET_NOT_FOUND);
-    assert_string_equal(error.text, "none of the 1 pictures can be read; table 'pictures' is not made");
+    assert_string_equal(error.text, "the only picture cannot be read; table 'pictures' is not made");
     assert_int_equal(report.skipped, 1);
     assert_int_equal(picask_table_open(at("db"), "pictures", NULL, &t, &error), LANCELET_NOT_FOUND);
 }
@@ -437,8 +492,9 @@ static void further_columns_are_kept_where_the_table_has_them(void **state)
     assert_int_equal(picask_results_count(r), 2);
     for (size_t i = 0; i < 2; i++) {
         const picask_row *row = picask_results_row(r, i);
-        assert_string_equal(row->extra, row->id == 0 ? "\"stars\":4,\"price\":2.5,\"place\":\"Rome\",\"id\":0,\"taken\":null"
-                                                     : "\"stars\":5,\"price\":null,\"place\":null,\"id\":1,\"taken\":null");
+        assert_string_equal(
+            row->extra, row->id == 0 ? "\"stars\":4,\"price\":2.5,\"place\":\"Rome\",\"id\":0,\"taken\":null"
+                                     : "\"stars\":5,\"price\":null,\"place\":null,\"id\":1,\"taken\":null");
     }
     picask_results_destroy(r);
     picask_table_destroy(t);
@@ -468,6 +524,96 @@ static void nothing_to_index_is_not_found(void **state)
     assert_int_equal(run_index(at("absent"), &o), LANCELET_NOT_FOUND);
     assert_int_equal(run_index(NULL, &o), LANCELET_NOT_FOUND);
     assert_int_not_equal(access(at("db"), F_OK), 0);
+}
+
+static void a_full_disk_tells_what_is_safe(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    char expected[4400];
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    snprintf(expected, sizeof expected,
+             "disk full in %s while adding rows 3-3; 2 rows are safe, run the same command again", at("db"));
+    bool told = false;
+    setenv("HOME", "/nowhere", 1);
+    for (uint64_t n = 1; n < 1000 && !told; n++) { /* each file call in turn, until one of the commit's own */
+        char name[32];
+        picask_table *t = open_pictures();
+        uint64_t before = rows_of(t);
+        picask_table_destroy(t);
+        snprintf(name, sizeof name, "in/new%d.png", (int)n);
+        write_picture(name, 100 + (unsigned)n);
+        base_fault_fail_file(n, ENOSPC);
+        picask_status status = run_index(at(name), &o);
+        base_fault_fail_file(0, 0);
+        assert_int_equal(remove(at(name)), 0);
+        if (status ==
+            LANCELET_OK) { /* a picture was skipped, or the call could be done without: as before, then on */
+            assert_ok(picask_table_drop(at("db"), "pictures", &error), error);
+            index_ok("in");
+            continue;
+        }
+        told = strcmp(error.text, expected) == 0;
+        assert_int_equal(report.added, 0);
+        t = open_pictures();
+        assert_int_equal(rows_of(t), before);
+        picask_table_destroy(t);
+    }
+    assert_true(told);
+}
+
+/* A table of four rows, and files that make the next run change, move, copy, touch and add. */
+static void prepare_a_second_run(void)
+{
+    assert_ok(base_dir_remove(at("in"), &error), error);
+    assert_ok(base_dir_remove(at("db"), &error), error);
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    write_picture("in/c.png", 3);
+    write_picture("in/d.png", 4);
+    write_text("in/captions.csv",
+               "path,caption,stars\na.png,one,1\nb.png,two,2\nc.png,three,3\nd.png,four,4\n");
+    index_ok("in/captions.csv");
+    write_picture("in/a.png", 5);
+    set_modified("in/a.png", 1000000);
+    assert_int_equal(rename(at("in/b.png"), at("in/z.png")), 0);
+    set_modified("in/c.png", 1000000);
+    write_picture("in/e.png", 3);
+    write_picture("in/f.png", 6);
+    write_text("in/captions.csv", "path,caption,stars\na.png,one,1\nz.png,two,2\nc.png,three,3\nd.png,new,4\n"
+                                  "e.png,five,5\nf.png,six,6\n");
+}
+
+static void a_second_run_survives_the_failure_of_every_third_allocation(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    o.threads = 1;
+    bool fired = true;
+    uint64_t n = 1;
+    for (; fired; n += 3) {
+        prepare_a_second_run();
+        base_fault_fail_alloc(n);
+        picask_status status = run_index(at("in/captions.csv"), &o);
+        fired = base_fault_fired();
+        base_fault_fail_alloc(0);
+        if (status != LANCELET_OK)
+            assert_int_equal(status, LANCELET_MEMORY);
+        assert_true(fired || status == LANCELET_OK);
+        picask_table *t = open_pictures();
+        assert_in_range(rows_of(t), 4, 6);
+        picask_table_destroy(t);
+        index_ok("in/captions.csv"); /* and the next run makes up for it */
+        t = open_pictures();
+        assert_int_equal(rows_of(t), 6);
+        picask_table_destroy(t);
+        assert_int_equal(id_of("in/a.png"), 0);
+        assert_int_equal(id_of("in/z.png"), 1);
+    }
+    assert_true(n > 500);
+    assert_int_equal(report.unchanged, 6);
 }
 
 /* Adds a row to the table behind the back of the run, once. */
@@ -531,6 +677,8 @@ int main(void)
         cmocka_unit_test_setup(a_folder_becomes_rows_in_its_order, fresh_folder),
         cmocka_unit_test_setup(a_second_run_does_nothing_twice, fresh_folder),
         cmocka_unit_test_setup(sources_are_remembered, fresh_folder),
+        cmocka_unit_test_setup(a_remembered_source_that_is_not_there_is_left_alone, fresh_folder),
+        cmocka_unit_test_setup(progress_ends_with_all_items, fresh_folder),
         cmocka_unit_test_setup(options_of_a_source_are_remembered, fresh_folder),
         cmocka_unit_test_setup(a_changed_file_keeps_its_id_and_gets_a_new_vector, fresh_folder),
         cmocka_unit_test_setup(a_touched_file_is_unchanged_and_then_not_read_again, fresh_folder),
@@ -550,6 +698,8 @@ int main(void)
         cmocka_unit_test_setup(further_columns_are_kept_where_the_table_has_them, fresh_folder),
         cmocka_unit_test_setup(one_run_a_table, fresh_folder),
         cmocka_unit_test_setup(nothing_to_index_is_not_found, fresh_folder),
+        cmocka_unit_test_setup(a_full_disk_tells_what_is_safe, fresh_folder),
+        cmocka_unit_test_setup(a_second_run_survives_the_failure_of_every_third_allocation, fresh_folder),
         cmocka_unit_test_setup(a_run_that_loses_a_race_renumbers, fresh_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

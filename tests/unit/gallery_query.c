@@ -24,8 +24,8 @@ static const char *parse(const char *line)
     }
     out[0] = 0;
     for (size_t i = 0; i < n_operands; i++)
-        at_byte += (size_t)snprintf(out + at_byte, sizeof out - at_byte, "%s%g:%s%s", i ? "|" : "", operands[i].weight,
-                                    operands[i].picture ? "@" : "",
+        at_byte += (size_t)snprintf(out + at_byte, sizeof out - at_byte, "%s%g:%s%s", i ? "|" : "",
+                                    operands[i].weight, operands[i].picture ? "@" : "",
                                     operands[i].picture ? operands[i].picture : operands[i].text);
     picask_operands_free(operands, n_operands);
     return out;
@@ -64,9 +64,12 @@ static void what_cannot_be_meant_shows_the_form_that_works(void **state)
 {
     (void)state;
     static const char *const table[][2] = {
-        {"a|dog|./pool.jpg", "a picture beside words or another picture needs + or - between them: a dog + ./pool.jpg"},
-        {"./a.jpg|./b.jpg", "a picture beside words or another picture needs + or - between them: ./a.jpg + ./b.jpg"},
-        {"./a.jpg|by|night|+|x", "a picture beside words or another picture needs + or - between them: ./a.jpg + by night"},
+        {"a|dog|./pool.jpg",
+         "a picture beside words or another picture needs + or - between them: a dog + ./pool.jpg"},
+        {"./a.jpg|./b.jpg",
+         "a picture beside words or another picture needs + or - between them: ./a.jpg + ./b.jpg"},
+        {"./a.jpg|by|night|+|x",
+         "a picture beside words or another picture needs + or - between them: ./a.jpg + by night"},
         {"+", "nothing stands before '+'; for example: dog + ./pool.jpg - people"},
         {"-|people", "nothing stands before '-'; for example: dog + ./pool.jpg - people"},
         {"dog|+", "nothing stands behind '+'; for example: dog + ./pool.jpg - people"},

@@ -141,6 +141,21 @@ static void min_score_is_a_cosine_whatever_the_metric(void **state)
     picask_table_destroy(t);
 }
 
+static void an_empty_table_is_searched_without_result(void **state)
+{
+    (void)state;
+    picask_table *t = NULL;
+    picask_results *r = NULL;
+    assert_ok(picask_table_create(at("db"), "empty", "toy", 0, &t, &error), error);
+    assert_ok(picask_search_text(t, "x", NULL, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 0);
+    picask_results_destroy(r);
+    assert_ok(picask_rows_sample(t, 3, 1, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 0);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
 static void a_query_that_does_not_fit_says_why(void **state)
 {
     (void)state;
@@ -157,7 +172,8 @@ static void a_query_that_does_not_fit_says_why(void **state)
     o.columns = &column;
     o.n_columns = 1;
     assert_int_equal(picask_search_text(t, "x", &o, &r, &error), LANCELET_NOT_FOUND);
-    assert_non_null(strstr(error.text, "no column 'dat' in table 'pictures'; columns: vector, text, id, uri"));
+    assert_non_null(
+        strstr(error.text, "no column 'dat' in table 'pictures'; columns: vector, text, id, uri"));
     picask_table_destroy(t);
 }
 
@@ -327,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup(search_by_id_leaves_itself_and_its_copies_out, fresh_folder),
         cmocka_unit_test_setup(offset_and_limit_cut_the_same_list, fresh_folder),
         cmocka_unit_test_setup(min_score_is_a_cosine_whatever_the_metric, fresh_folder),
+        cmocka_unit_test_setup(an_empty_table_is_searched_without_result, fresh_folder),
         cmocka_unit_test_setup(a_query_that_does_not_fit_says_why, fresh_folder),
         cmocka_unit_test_setup(rows_by_id_come_in_the_order_asked_for, fresh_folder),
         cmocka_unit_test_setup(a_row_is_found_by_a_relative_path, fresh_folder),

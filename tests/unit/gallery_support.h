@@ -42,7 +42,10 @@ static inline void write_bytes(const char *name, const void *bytes, size_t n)
     assert_ok(base_file_replace(at(name), bytes, n, false, &error), error);
 }
 
-static inline void write_text(const char *name, const char *text) { write_bytes(name, text, strlen(text)); }
+static inline void write_text(const char *name, const char *text)
+{
+    write_bytes(name, text, strlen(text));
+}
 
 /* A PNG whose pixels follow from `seed`. */
 static inline void write_picture(const char *name, unsigned seed)
@@ -50,7 +53,8 @@ static inline void write_picture(const char *name, unsigned seed)
     base_picture picture = {base_alloc(20 * 16 * 3), 20, 16};
     base_buffer png = {0};
     for (unsigned i = 0; i < 20 * 16 * 3; i++)
-        picture.rgb[i] = (uint8_t)((seed * 2654435761u >> (i % 3 * 8)) + (seed * 37 + 11) * (i / 60) + (i % 60) * (seed % 5));
+        picture.rgb[i] = (uint8_t)((seed * 2654435761u >> (i % 3 * 8)) + (seed * 37 + 11) * (i / 60) +
+                                   (i % 60) * (seed % 5));
     assert_ok(image_write_png(&picture, &png, &error), error);
     write_bytes(name, png.data, png.size);
     base_picture_free(&picture);
@@ -155,7 +159,8 @@ static inline void vector_of(picask_table *t, uint64_t address, float out[24])
     assert_ok(lancelet_table_take(picask_table_lance(t), &address, 1, &o, &stream, &error), error);
     assert_int_equal(stream.get_next(&stream, &batch), 0);
     const struct ArrowArray *items = batch.children[0]->children[0];
-    memcpy(out, (const float *)items->buffers[1] + items->offset + batch.children[0]->offset * 24, 24 * sizeof *out);
+    memcpy(out, (const float *)items->buffers[1] + items->offset + batch.children[0]->offset * 24,
+           24 * sizeof *out);
     batch.release(&batch);
     stream.release(&stream);
     schema.release(&schema);
