@@ -81,7 +81,11 @@ def embed_pixels(w, cfg, rgb):
     """rgb [n, size, size, 3] uint8 -> unit vectors [n, dim]"""
     c = cfg["image"]
     x = torch.from_numpy(np.array(rgb)).permute(0, 3, 1, 2).float()
-    f = trunk(w, cfg, ((x - c["mean"]) / c["std"]).contiguous(memory_format=torch.channels_last))
+    return embed_features(w, trunk(w, cfg, ((x - c["mean"]) / c["std"]).contiguous(memory_format=torch.channels_last)))
+
+
+def embed_features(w, f):
+    """f [n, head.out] of the trunk -> unit vectors [n, dim]"""
     z = F.linear(f, w["image_head.linear.weight"], w["image_head.linear.bias"])
     h = F.gelu(F.linear(f, w["image_head.mlp.fc1.weight"], w["image_head.mlp.fc1.bias"]))
     return F.normalize(z + F.linear(h, w["image_head.mlp.fc2.weight"], w["image_head.mlp.fc2.bias"]), dim=1)

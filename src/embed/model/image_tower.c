@@ -364,10 +364,14 @@ static void gather_row(const run *r, size_t y, uint8_t *to)
     const model_config *c = t->config;
     size_t e = t->kernels->element, line = t->padded_side * 3 * e, span = c->stem_kernel * 3 * e;
     const uint8_t *from = r->s->picture + y * c->stem_stride * line;
-    for (size_t x = 0; x < t->stem_side; x++, from += c->stem_stride * 3 * e, to += t->gathered * e)
-        for (size_t ky = 0; ky < c->stem_kernel; ky++)
-            for (size_t done = 0; done < span; done += GATHER)
-                memcpy(to + ky * span + done, from + ky * line + done, GATHER);
+    size_t step = c->stem_stride * 3 * e, out = t->gathered * e;
+    for (size_t x = 0; x < t->stem_side; x++, from += step, to += out)
+        for (size_t ky = 0; ky < c->stem_kernel; ky++) {
+            const uint8_t *at = from + ky * line;
+            memcpy(to + ky * span, at, GATHER);
+            for (size_t done = GATHER; done < span; done += GATHER)
+                memcpy(to + ky * span + done, at + done, GATHER);
+        }
 }
 
 /* The zero columns left and right of the picture in `n` row pairs that follow each other. */

@@ -112,12 +112,14 @@ void tensor_pack_pointwise(const tensor_kernels *k, const tensor_matrix *w, cons
     for (size_t r = 0; r < w->n; r++) {
         k->widen(w->dtype, (const uint8_t *)w->data + r * w->k * width_of(w->dtype), w->k, scratch);
         size_t panel = r / TENSOR_LANES * inputs * TENSOR_LANES, lane = r % TENSOR_LANES;
-        for (size_t i = 0; i < w->k; i++) {
-            float v = scratch[order ? order[i] : i];
-            if (k->element == 2)
-                put(k, weights, panel + i / 2 * 2 * TENSOR_LANES + lane * 2 + i % 2, v);
-            else
-                put(k, weights, panel + i * TENSOR_LANES + lane, v);
+        if (k->element == 2) {
+            uint16_t *to = (uint16_t *)weights + panel + lane * 2;
+            for (size_t i = 0; i < w->k; i++)
+                to[i / 2 * 2 * TENSOR_LANES + i % 2] = tensor_to_bf16(scratch[order ? order[i] : i]);
+        } else {
+            float *to = (float *)weights + panel + lane;
+            for (size_t i = 0; i < w->k; i++)
+                to[i * TENSOR_LANES] = scratch[order ? order[i] : i];
         }
     }
     *out = (tensor_pointwise){.w = weights, .k = inputs, .panels = tensor_panels(w->n)};

@@ -44,7 +44,21 @@ static inline __m512i fold4(const __m512i v[4])
     return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
 }
 
-/* nt tokens by four rows; blocks of 32 inputs, the last one masked by `last`. */
+/* Inputs i..i+31, those of the mask `m`, of nt tokens and four rows. */
+ALWAYS_INLINE void i8_block(size_t nt, const int8_t *const row[I8_ROWS], __mmask32 m, size_t i, const int16_t *q, size_t padded,
+                            __m512i s[I8_TOKENS][I8_ROWS])
+{
+    __m512i b[I8_ROWS];
+    UNROLL for (size_t j = 0; j < I8_ROWS; j++)
+        b[j] = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(m, row[j] + i));
+    UNROLL for (size_t t = 0; t < nt; t++) {
+        __m512i x = _mm512_loadu_si512(q + t * padded + i);
+        UNROLL for (size_t j = 0; j < I8_ROWS; j++)
+            s[t][j] = _mm512_dpwssd_epi32(s[t][j], x, b[j]);
+    }
+}
+
+/* nt tokens by four rows */
 ALWAYS_INLINE void i8_tile(size_t nt, const int8_t *const row[I8_ROWS], size_t k, const int16_t *q, size_t padded, __m512 scale,
                            __m512 bias, const float *step, size_t nr, float *out, size_t out_stride)
 {
@@ -52,17 +66,10 @@ ALWAYS_INLINE void i8_tile(size_t nt, const int8_t *const row[I8_ROWS], size_t k
     UNROLL for (size_t t = 0; t < I8_TOKENS; t++)
         UNROLL for (size_t j = 0; j < I8_ROWS; j++)
             s[t][j] = _mm512_setzero_si512();
-    for (size_t i = 0; i < k; i += 32) {
-        __mmask32 m = k - i >= 32 ? 0xffffffffu : (1u << (k - i)) - 1;
-        __m512i b[I8_ROWS];
-        UNROLL for (size_t j = 0; j < I8_ROWS; j++)
-            b[j] = _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(m, row[j] + i));
-        UNROLL for (size_t t = 0; t < nt; t++) {
-            __m512i x = _mm512_loadu_si512(q + t * padded + i);
-            UNROLL for (size_t j = 0; j < I8_ROWS; j++)
-                s[t][j] = _mm512_dpwssd_epi32(s[t][j], x, b[j]);
-        }
-    }
+    for (size_t i = 0; i + 32 <= k; i += 32)
+        i8_block(nt, row, 0xffffffffu, i, q, padded, s);
+    if (k % 32)
+        i8_block(nt, row, (1u << k % 32) - 1, k / 32 * 32, q, padded, s);
     /* [token][row] in 16 lanes */
     __m512i t0 = fold4(s[0]), t1 = fold4(s[1]), t2 = fold4(s[2]), t3 = fold4(s[3]);
     __m512i t01 = _mm512_add_epi32(_mm512_shuffle_i32x4(t0, t1, 0x88), _mm512_shuffle_i32x4(t0, t1, 0xdd));
