@@ -1,10 +1,18 @@
-# picask: ask your pictures. `make help` lists the targets. GNU make 3.81 and newer.
+# picask: ask your pictures. GNU make 3.81 and newer; `make help` prints this.
 #
-#   make            program, libraries
-#   make demo       set up this machine, index the example pictures, answer three queries
-#   make check      set up this machine, run all tests that fit 15 minutes
+#   make               program and libraries, in build/
+#   make demo          set up this machine, index the example pictures, answer three queries
+#   make check         set up this machine, run all tests that fit 15 minutes
+#   make check-all     all tests, and those of programs again under ASan and UBSan
+#   make unit-ROOM     the unit tests of one room of src/
+#   make fuzz SECONDS=60 [TARGETS="csv npy"]
+#   make crash RUNS=200   kill -9 at random moments; the table is looked at by ours and by LanceDB
+#   make bench         figures beside their peers; installs PyTorch into a folder of its own
+#   make install PREFIX=/usr/local LIBDIR= DESTDIR=
+#   make deb           a Debian package of the program and the built-in model
+#   make clean
 #
-# CC CFLAGS CPPFLAGS LDFLAGS are honoured; SAN=1 builds with ASan and UBSan into build/san; V=1 shows commands;
+# CC CFLAGS CPPFLAGS LDFLAGS are honoured; SAN=1 builds with ASan and UBSan into build/san; WERROR=1; V=1 shows commands;
 # WITH_MINI=no leaves the built-in model out; NO_INSTALL=1: no package manager, no network, no root.
 
 VERSION  = 0.1.0
@@ -28,12 +36,18 @@ ARCH    := $(shell uname -m)
 Q        = $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$(2));)
 
-PKGS     = libjpeg libpng libwebp libexif libzstd liblz4 zlib jansson libxxhash nettle
+PKGS     = libjpeg libpng libwebp libexif libzstd liblz4 jansson libxxhash nettle
 PKGCONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell $(PKGCONFIG) --libs $(PKGS) 2>/dev/null)
+ifeq ($(OS),Darwin)
+# giflib, libunistring and cmocka come without pkg-config files there
+BREW     := $(shell brew --prefix 2>/dev/null)
+PKG_CFLAGS += $(if $(BREW),-I$(BREW)/include)
+PKG_LIBS   += $(if $(BREW),-L$(BREW)/lib)
+endif
 LIBS     = $(PKG_LIBS) -lgif -lunistring -lm -lpthread
-LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 zlib jansson libxxhash nettle 2>/dev/null) -lm -lpthread
+LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 libxxhash nettle 2>/dev/null) -lm -lpthread
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -70,6 +84,12 @@ LANCELET_OBJS = $(foreach r,lance arrow base,$(call objs_of,$(r)))
 PICASK_OBJS   = $(foreach r,gallery source embed lance arrow base,$(call objs_of,$(r)))
 PROGRAM_OBJS  = $(foreach r,$(ROOMS),$(call objs_of,$(r)))
 
+NEEDS_NO_LIBRARY = help setup setup-test demo check check-all clean
+ifneq ($(filter-out $(NEEDS_NO_LIBRARY),$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell for p in $(PKGS); do $(PKGCONFIG) --exists $$p 2>/dev/null || printf ' %s' $$p; done)
+$(if $(MISSING),$(error $(PKGCONFIG) does not find$(MISSING): run 'make setup', or install them))
+endif
+
 all: $(B)/picask libs models
 
 libs: $(B)/libpicask.a $(B)/liblancelet.a $(B)/libpicask.$(SHARED_EXT) $(B)/liblancelet.$(SHARED_EXT)
@@ -77,7 +97,9 @@ libs: $(B)/libpicask.a $(B)/liblancelet.a $(B)/libpicask.$(SHARED_EXT) $(B)/libl
 # The program finds models/ beside itself.
 models:
 ifneq ($(WITH_MINI),no)
-	$(Q)mkdir -p $(B) && rm -rf $(B)/models && ln -s $(CURDIR)/models $(B)/models
+	$(Q)mkdir -p $(B) && { [ "$$(readlink $(B)/models)" = $(CURDIR)/models ] || { rm -rf $(B)/models && ln -s $(CURDIR)/models $(B)/models; }; }
+else
+	$(Q)rm -rf $(B)/models
 endif
 
 # ---- compiling: rooms that read bytes from outside get -Wconversion too; kernels get their instruction set ----
@@ -91,9 +113,8 @@ $(B)/obj/%.o: src/%.c
 	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(call strict,$<) $(call isa,$<) -MMD -MP -c $< -o $@
 
 # The installation's model folder is compiled in; only what names it is built again when it changes.
-MODEL_OBJS = $(filter $(B)/obj/embed/model/%,$(call objs_of,embed))
-$(MODEL_OBJS): ALL_CPPFLAGS += -DPICASK_DATADIR='"$(DATADIR)"'
-$(MODEL_OBJS): $(B)/datadir
+$(B)/obj/embed/model/find.o: ALL_CPPFLAGS += -DPICASK_DATADIR='"$(DATADIR)"'
+$(B)/obj/embed/model/find.o: $(B)/datadir
 $(B)/datadir: force
 	$(Q)mkdir -p $(dir $@) && { echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@; }
 force:
@@ -117,10 +138,11 @@ $(B)/libpicask.so: $(PICASK_OBJS) tools/libpicask.map
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libpicask.so.$(SOVERSION) -Wl,--version-script=tools/libpicask.map -o $@.$(SOVERSION) $(PICASK_OBJS) $(LIBS) && ln -sf $(notdir $@).$(SOVERSION) $@
 $(B)/liblancelet.so: $(LANCELET_OBJS) tools/liblancelet.map
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,liblancelet.so.$(SOVERSION) -Wl,--version-script=tools/liblancelet.map -o $@.$(SOVERSION) $(LANCELET_OBJS) $(LANCELET_LIBS) && ln -sf $(notdir $@).$(SOVERSION) $@
+# On macOS a library is found where the program that uses it says (rpath); `make install` writes its place into it.
 $(B)/libpicask.dylib: $(PICASK_OBJS)
-	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name $(LIBDIR)/libpicask.$(SOVERSION).dylib -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name @rpath/libpicask.$(SOVERSION).dylib -o $(B)/libpicask.$(SOVERSION).dylib $^ $(LIBS) && ln -sf libpicask.$(SOVERSION).dylib $@
 $(B)/liblancelet.dylib: $(LANCELET_OBJS)
-	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name $(LIBDIR)/liblancelet.$(SOVERSION).dylib -o $@ $^ $(LANCELET_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name @rpath/liblancelet.$(SOVERSION).dylib -o $(B)/liblancelet.$(SOVERSION).dylib $^ $(LANCELET_LIBS) && ln -sf liblancelet.$(SOVERSION).dylib $@
 
 # ---- unit tests: tests/unit/<room>_<what>.c, one cmocka program each ----
 UNIT_SRCS = $(sort $(wildcard tests/unit/*.c))
@@ -163,7 +185,7 @@ demo: setup
 
 VENV = build/venv
 $(VENV)/ready: tests/requirements.txt
-	$(Q)rm -rf $(VENV) && python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -r $< && touch $@
+	@tools/venv $(VENV) $^
 
 check: setup-test
 	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
@@ -180,31 +202,38 @@ check-san:
 	$(Q)python3 tests/run --build build/san --kind fuzz
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind cli
 
+# kill -9 at random moments of index, remove and table delete, beside other writers
+RUNS ?= 200
+crash: $(B)/picask $(VENV)/ready
+	$(Q)$(VENV)/bin/python tests/crash/run --build $(B) --runs $(RUNS)
+
 # Figures beside their peers; installs PyTorch for the CPU into a Python environment of its own.
 BENCH_VENV = build/bench-venv
 $(BENCH_VENV)/ready: tests/requirements.txt bench/requirements.txt
-	$(Q)rm -rf $(BENCH_VENV) && python3 -m venv $(BENCH_VENV) && $(BENCH_VENV)/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt -r tests/requirements.txt && touch $@
+	@tools/venv $(BENCH_VENV) $^
 bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/process.py
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
 	$(Q)bench/size.sh
 
 examples: $(B)/examples/search
-$(B)/examples/%: examples/c/%.c $(B)/libpicask.so
+$(B)/examples/%: examples/c/%.c $(B)/libpicask.$(SHARED_EXT)
 	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) -std=c11 -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -L$(B) -lpicask -Wl,-rpath,$(abspath $(B)) $(LDFLAGS)
 
 # ---- installing ----
+PC_WORDS = -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|'
 install: all install-program
 	$(Q)mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCDIR)
 	$(Q)install -m 644 include/picask.h include/lancelet.h $(DESTDIR)$(INCDIR)
 	$(Q)install -m 644 $(B)/libpicask.a $(B)/liblancelet.a $(DESTDIR)$(LIBDIR)
 ifeq ($(OS),Darwin)
-	$(Q)install -m 755 $(B)/libpicask.dylib $(DESTDIR)$(LIBDIR)/libpicask.$(SOVERSION).dylib && ln -sf libpicask.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/libpicask.dylib
-	$(Q)install -m 755 $(B)/liblancelet.dylib $(DESTDIR)$(LIBDIR)/liblancelet.$(SOVERSION).dylib && ln -sf liblancelet.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/liblancelet.dylib
+	$(Q)for l in libpicask liblancelet; do install -m 755 $(B)/$$l.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR) && install_name_tool -id $(LIBDIR)/$$l.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/$$l.$(SOVERSION).dylib && ln -sf $$l.$(SOVERSION).dylib $(DESTDIR)$(LIBDIR)/$$l.dylib || exit 1; done
 else
-	$(Q)for l in libpicask liblancelet; do install -m 644 $(B)/$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR) && ln -sf $$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$l.so; done
+	$(Q)for l in libpicask liblancelet; do install -m 644 $(B)/$$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR) && ln -sf $$l.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/$$l.so || exit 1; done
+	$(Q)if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 endif
-	$(Q)for p in picask lancelet; do sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' packaging/$$p.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$p.pc; done
+	$(Q)sed $(PC_WORDS) -e 's|@LIBS@|$(LIBS)|' packaging/picask.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/picask.pc
+	$(Q)sed $(PC_WORDS) -e 's|@LIBS@|$(LANCELET_LIBS)|' packaging/lancelet.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/lancelet.pc
 
 install-program: $(B)/picask
 	$(Q)mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -215,10 +244,13 @@ ifneq ($(WITH_MINI),no)
 	$(Q)mkdir -p $(DESTDIR)$(DATADIR)/models && install -m 644 models/*.safetensors $(DESTDIR)$(DATADIR)/models
 endif
 
-deb: $(B)/picask
-	$(Q)packaging/make_deb $(VERSION) $(B)
+deb:
+	$(Q)packaging/make_deb $(VERSION)
 
 clean:
 	rm -rf build
 
-.PHONY: force all libs models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+.PHONY: crash force help all libs models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean

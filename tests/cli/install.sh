@@ -85,6 +85,50 @@ example_runs() {
 }
 ok "pkg-config --cflags --libs picask builds examples/c/search.c, which finds a stop sign" example_runs
 
+readme_runs() {
+    sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' | sed "s|build/demo|$T/db|" >"$T/readme.c"
+    # shellcheck disable=SC2046
+    $CC -std=c11 -Wall -Wextra -Wpedantic -Werror $san_flags -o "$T/readme" "$T/readme.c" $(pkg --cflags --libs picask) "-Wl,-rpath,$lib" || return 1
+    PICASK_MODELS="$prefix/share/picask/models" expect_status 0 "$T/readme" || return 1
+    same "$(wc -l <"$T/out")" 2 && contains "$(head -n 1 "$T/out")" 000000525891.jpg
+}
+ok "the README's C program builds as it stands and finds a stop sign" readme_runs
+
+headers_are_cxx() {
+    cat >"$T/headers.cc" <<'CXX'
+#include <lancelet.h>
+#include <picask.h>
+int main()
+{
+    picask_search_options search = PICASK_SEARCH_OPTIONS_INIT;
+    picask_index_options index = PICASK_INDEX_OPTIONS_INIT;
+    picask_table_options table = PICASK_TABLE_OPTIONS_INIT;
+    picask_model_options model = PICASK_MODEL_OPTIONS_INIT;
+    lancelet_open_options open = LANCELET_OPEN_OPTIONS_INIT;
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    lancelet_scan_options scan = LANCELET_SCAN_OPTIONS_INIT;
+    lancelet_search_options flat = LANCELET_SEARCH_OPTIONS_INIT;
+    lancelet_write_options write = LANCELET_WRITE_OPTIONS_INIT;
+    lancelet_change change = LANCELET_CHANGE_INIT;
+    picask_table *none = nullptr;
+    picask_error error;
+    picask_status status = picask_table_open("/absent", "x", &table, &none, &error);
+    return status == LANCELET_NOT_FOUND && search.limit == 10 && flat.k == 10 && index.struct_size && model.struct_size &&
+                   open.struct_size && info.struct_size && scan.struct_size && write.struct_size && change.struct_size
+               ? 0
+               : 1;
+}
+CXX
+    # shellcheck disable=SC2046
+    c++ -std=c++11 -Wall -Wextra -pedantic -Werror $san_flags -o "$T/headers" "$T/headers.cc" $(pkg --cflags --libs picask) "-Wl,-rpath,$lib" || return 1
+    "$T/headers"
+}
+if command -v c++ >/dev/null 2>&1; then
+    ok "the headers are C++11 too" headers_are_cxx
+else
+    skip "the headers are C++11 too" "no C++ compiler is here"
+fi
+
 links_statically() {
     # the archive in place of -lpicask, and what pkg-config --static adds to it
     # shellcheck disable=SC2046
