@@ -161,7 +161,8 @@ void lancelet_table_get_info(const lancelet_table *table, lancelet_table_info *i
 /* The schema with its metadata. *out is the caller's: out->release(out). */
 lancelet_status lancelet_table_schema(const lancelet_table *table, struct ArrowSchema *out, lancelet_error *err);
 
-/* Value of a key of the table's config or of its schema metadata; NULL if absent. Borrowed from the table. */
+/* Value of a key of the table's config or of its schema metadata; NULL if absent, cut at a NUL if it holds one.
+ * Borrowed from the table. */
 const char *lancelet_table_config(const lancelet_table *table, const char *key);
 const char *lancelet_table_schema_metadata(const lancelet_table *table, const char *key);
 
@@ -177,7 +178,8 @@ typedef struct lancelet_scan_options {
 } lancelet_scan_options;
 #define LANCELET_SCAN_OPTIONS_INIT {sizeof(lancelet_scan_options), NULL, 0, false, 0, NULL}
 
-/* Live rows in fragment order as record batches (struct arrays). The stream is the caller's: out->release(out).
+/* Live rows in fragment order as record batches (struct arrays), fewer rows a batch where their strings would not fit
+ * one array. The stream is the caller's: out->release(out).
  * Column names are copied; the stream outlives `table`. Errors while reading come from get_next (an errno) and
  * get_last_error (the sentence). */
 lancelet_status lancelet_table_scan(const lancelet_table *table, const lancelet_scan_options *options,
@@ -220,6 +222,10 @@ lancelet_status lancelet_table_search(const lancelet_table *table, const float *
                                       const lancelet_search_options *options, lancelet_hit *hits, size_t *n_hits,
                                       lancelet_error *err);
 
+/* The metric that the newest index on a column of vectors was made for. false, and *out as it was: the column has none, or
+ * the manifest does not tell (older writers). */
+bool lancelet_table_index_metric(const lancelet_table *table, const char *column, lancelet_metric *out);
+
 /* ---- writing ---- */
 
 typedef struct lancelet_write_options {
@@ -248,7 +254,10 @@ typedef struct lancelet_change {
 /* Makes a new table at `path` (file version 2.1) with the schema of `rows` and its metadata; `rows` may have no
  * batch. The stream is consumed and released, also on failure. CONFLICT when there is a table already.
  * Fixed-size lists of float32, float64, float16 and uint8; (large_)utf8, (large_)binary, bool, all integers,
- * float16/32/64, date32, timestamps are written; another type is UNSUPPORTED and named. */
+ * float16/32/64, date32, timestamps are written; another type is UNSUPPORTED and named. INVALID is what other Lance
+ * libraries would refuse or fail on: text, config or metadata that are not UTF-8; two columns of one name; a name
+ * with '.' or '`' in it; the names _rowid, _rowaddr, _rowoffset, _row_created_at_version and
+ * _row_last_updated_at_version. */
 lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream *rows,
                                       const lancelet_key_value *config, size_t n_config,
                                       const lancelet_write_options *options, lancelet_table **out,

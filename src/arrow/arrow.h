@@ -10,6 +10,9 @@
  * "b" bool, "tsu:" timestamp[us], "tdD" date32, "+s" struct, "+w:384" fixed_size_list. All are deep-copied. */
 lancelet_status arrow_schema_init(struct ArrowSchema *out, const char *format, const char *name, bool nullable, size_t n_children, lancelet_error *err) MUST_CHECK; /* children are zeroed structs to init next */
 lancelet_status arrow_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, lancelet_error *err) MUST_CHECK;
+/* Metadata of any bytes, put together pair by pair from {0}; then the schema takes *b over, also on failure. */
+bool arrow_metadata_add(base_buffer *b, const char *key, size_t nk, const char *value, size_t nv) MUST_CHECK;
+lancelet_status arrow_schema_take_metadata(struct ArrowSchema *s, base_buffer *b, lancelet_error *err) MUST_CHECK;
 lancelet_status arrow_schema_set_metadata(struct ArrowSchema *s, const lancelet_key_value *kv, size_t n, lancelet_error *err) MUST_CHECK;
 /* Calls each(arg, key, key_length, value, value_length) for the metadata's pairs; stops when it returns false. */
 void arrow_schema_metadata_each(const struct ArrowSchema *s, bool (*each)(void *arg, const char *key, size_t nk, const char *value, size_t nv), void *arg);
@@ -31,7 +34,7 @@ int64_t arrow_list_size(const struct ArrowSchema *s); /* of "+w:N", else -1 */
 lancelet_status arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, lancelet_error *err) MUST_CHECK;
 
 /* ---- building columns ---- */
-/* One builder for every type that lancelet writes. The schema is borrowed while building. An append gives false when
+/* One builder for every type that lancelet writes or reads. The schema is borrowed while building. An append gives false when
  * memory is out or when the value does not fit the column's type; the builder is then as it was. Integers and doubles
  * go into any integer, bool, date, time, timestamp or float column as far as they fit; arrow_append_vector goes into
  * lists of float32, float64 and float16. */
@@ -40,7 +43,8 @@ typedef struct arrow_builder {
     base_buffer validity; /* bitmap, made at the first null */
     base_buffer offsets;  /* int32 or int64 [length + 1] for utf8 and binary */
     base_buffer values;
-    int64_t length, nulls;
+    base_buffer item_validity; /* bitmap of a fixed-size list's items, made at the first null one */
+    int64_t length, nulls, item_nulls;
     size_t width;         /* bytes a value, fixed-width types; 0: variable; bool is bit-packed */
 } arrow_builder;
 lancelet_status arrow_builder_init(arrow_builder *b, const struct ArrowSchema *schema, lancelet_error *err) MUST_CHECK;

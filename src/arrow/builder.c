@@ -1,6 +1,7 @@
 /* builder.c - columns built value by value. A validity bitmap is made at the first null only; the buffers then move
  * into an ArrowArray whose release callback frees them. The items of a fixed-size list go into `values` as they are and
- * become a child array of their own, which a consumer may move out. */
+ * become a child array of their own, which a consumer may move out; items are null only where an array they came from
+ * had it so. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -20,6 +21,7 @@ lancelet_status arrow_builder_init(arrow_builder *b, const struct ArrowSchema *s
     case ARROW_SIGNED:
     case ARROW_UNSIGNED:
     case ARROW_FLOAT:
+    case ARROW_FIXED:
         fresh.width = t.width;
         break;
     case ARROW_FIXED_LIST: {
@@ -51,6 +53,7 @@ void arrow_builder_free(arrow_builder *b)
     base_buffer_free(&b->validity);
     base_buffer_free(&b->offsets);
     base_buffer_free(&b->values);
+    base_buffer_free(&b->item_validity);
     *b = (arrow_builder){0};
 }
 
@@ -214,6 +217,39 @@ bool arrow_append_vector(arrow_builder *b, const float *v)
     return true;
 }
 
+/* Makes the items' bitmap reach over `items` of them; what is new is valid. */
+static bool extend_item_validity(arrow_builder *b, int64_t items)
+{
+    base_buffer *bits = &b->item_validity;
+    size_t bytes = (size_t)items / 8 + 1;
+    if (bytes <= bits->size)
+        return true;
+    if (!base_buffer_reserve(bits, bytes - bits->size))
+        return false;
+    memset(bits->data + bits->size, 0xFF, bytes - bits->size);
+    bits->size = bytes;
+    return true;
+}
+
+/* The list at row `row` of `items`, whose items may be null. */
+static bool append_list(arrow_builder *b, int64_t list_size, const struct ArrowArray *items, int64_t row)
+{
+    int64_t from = row * list_size, to = b->length * list_size;
+    bool nulls = items->null_count != 0 && items->buffers[0];
+    const uint8_t *values = items->buffers[1];
+    size_t item_width = b->width / (size_t)list_size;
+    if (nulls && !extend_item_validity(b, to + list_size))
+        return false;
+    if (!append_fixed(b, values + (size_t)(items->offset + from) * item_width))
+        return false;
+    for (int64_t k = 0; nulls && k < list_size; k++)
+        if (arrow_is_null(items, from + k)) {
+            b->item_validity.data[(to + k) / 8] &= (uint8_t) ~(1u << ((to + k) % 8));
+            b->item_nulls++;
+        }
+    return true;
+}
+
 /* utf8 and large utf8 hold the same values, binary likewise. */
 static bool same_format(const char *a, const char *b)
 {
@@ -242,12 +278,8 @@ bool arrow_append_from(arrow_builder *b, const struct ArrowSchema *s, const stru
         const char *bytes = arrow_bytes(s, a, i, &n);
         return arrow_append_bytes(b, bytes, n);
     }
-    case ARROW_FIXED_LIST: {
-        const struct ArrowArray *items = a->children[0];
-        size_t item_width = b->width / (size_t)t.list_size;
-        return append_fixed(b, (const uint8_t *)items->buffers[1] + (size_t)items->offset * item_width +
-                                   (size_t)row * b->width);
-    }
+    case ARROW_FIXED_LIST:
+        return append_list(b, t.list_size, a->children[0], row);
     default:
         return append_fixed(b, (const uint8_t *)a->buffers[1] + (size_t)row * b->width);
     }
@@ -297,13 +329,14 @@ lancelet_status arrow_builder_finish(arrow_builder *b, struct ArrowArray *out, l
     array_private *p = base_calloc(1, sizeof *p);
     array_private *item = list ? base_calloc(1, sizeof *item) : NULL;
     /* an empty buffer that is not NULL: some readers take NULL for a buffer that is missing */
-    if (!p || (list && !item) || !base_buffer_reserve(&b->values, 1)) {
+    if (!p || (list && !item) || !base_buffer_reserve(&b->values, 1) ||
+        (b->item_nulls && !extend_item_validity(b, b->length * t.list_size))) {
         base_free(p);
         base_free(item);
         arrow_builder_free(b);
         return base_fail_memory(err);
     }
-    int64_t length = b->length;
+    int64_t length = b->length, item_nulls = b->item_nulls;
     give(p, 0, &b->validity);
     if (t.kind == ARROW_BYTES) {
         give(p, 1, &b->offsets);
@@ -311,9 +344,11 @@ lancelet_status arrow_builder_finish(arrow_builder *b, struct ArrowArray *out, l
     } else {
         give(list ? item : p, 1, &b->values);
     }
+    if (item_nulls)
+        give(item, 0, &b->item_validity);
     *out = array_of(p, length, b->nulls, list ? 1 : t.kind == ARROW_BYTES ? 3 : 2);
     if (list) {
-        p->child = array_of(item, length * t.list_size, 0, 2);
+        p->child = array_of(item, length * t.list_size, item_nulls, 2);
         p->children[0] = &p->child;
         out->n_children = 1;
         out->children = p->children;

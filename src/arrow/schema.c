@@ -193,13 +193,6 @@ lancelet_status arrow_schema_init(struct ArrowSchema *out, const char *format, c
 
 /* ---- metadata: int32 pairs, then for each pair int32 length, key, int32 length, value; native byte order ---- */
 
-static bool append_text(base_buffer *b, const char *text)
-{
-    size_t n = strlen(text);
-    int32_t length = (int32_t)n;
-    return base_buffer_append(b, &length, sizeof length) && base_buffer_append(b, text, n);
-}
-
 static int32_t load_i32(const char *p)
 {
     int32_t v;
@@ -252,34 +245,48 @@ static void replace_metadata(struct ArrowSchema *s, char *metadata)
     s->metadata = metadata;
 }
 
+static bool append_text(base_buffer *b, const char *text, size_t n)
+{
+    int32_t length = (int32_t)n;
+    return n <= INT32_MAX && base_buffer_append(b, &length, sizeof length) &&
+           (n == 0 || base_buffer_append(b, text, n));
+}
+
+bool arrow_metadata_add(base_buffer *b, const char *key, size_t nk, const char *value, size_t nv)
+{
+    static const int32_t none = 0;
+    if (b->size == 0 && !base_buffer_append(b, &none, sizeof none))
+        return false;
+    int32_t pairs = load_i32((const char *)b->data);
+    if (pairs == INT32_MAX || !append_text(b, key, nk) || !append_text(b, value, nv))
+        return false;
+    pairs++;
+    memcpy(b->data, &pairs, sizeof pairs);
+    return true;
+}
+
+lancelet_status arrow_schema_take_metadata(struct ArrowSchema *s, base_buffer *b, lancelet_error *err)
+{
+    if (s->release != release_schema) {
+        base_buffer_free(b);
+        return base_fail(err, LANCELET_INVALID, "metadata of a schema made elsewhere cannot be changed");
+    }
+    replace_metadata(s, (char *)b->data);
+    *b = (base_buffer){0};
+    return LANCELET_OK;
+}
+
 lancelet_status arrow_schema_set_metadata(struct ArrowSchema *s, const lancelet_key_value *kv, size_t n,
                                           lancelet_error *err)
 {
-    if (s->release != release_schema)
-        return base_fail(err, LANCELET_INVALID, "metadata of a schema made elsewhere cannot be changed");
-    int32_t pairs = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!kv[i].value)
-            continue;
-        if (strlen(kv[i].key) > INT32_MAX || strlen(kv[i].value) > INT32_MAX || pairs == INT32_MAX)
-            return base_fail(err, LANCELET_LIMIT, "schema metadata of more than 2 GiB");
-        pairs++;
-    }
-    if (pairs == 0) {
-        replace_metadata(s, NULL);
-        return LANCELET_OK;
-    }
     base_buffer b = {0};
-    bool ok = base_buffer_append(&b, &pairs, sizeof pairs);
-    for (size_t i = 0; ok && i < n; i++)
-        if (kv[i].value)
-            ok = append_text(&b, kv[i].key) && append_text(&b, kv[i].value);
-    if (!ok) {
-        base_buffer_free(&b);
-        return base_fail_memory(err);
-    }
-    replace_metadata(s, (char *)b.data);
-    return LANCELET_OK;
+    for (size_t i = 0; i < n; i++)
+        if (kv[i].value &&
+            !arrow_metadata_add(&b, kv[i].key, strlen(kv[i].key), kv[i].value, strlen(kv[i].value))) {
+            base_buffer_free(&b);
+            return base_fail_memory(err);
+        }
+    return arrow_schema_take_metadata(s, &b, err);
 }
 
 /* ---- copying and finding ---- */

@@ -227,10 +227,25 @@ void base_writer_abandon(base_writer *w)
     writer_forget(w);
 }
 
+static lancelet_status write_in_place(const char *path, const void *bytes, size_t n, bool sync,
+                                      lancelet_error *err)
+{
+    base_writer w;
+    RETURN_IF_ERROR(base_writer_open(path, false, &w, err));
+    lancelet_status status = base_writer_write(&w, bytes, n, err);
+    if (status == LANCELET_OK)
+        return base_writer_close(&w, sync, err);
+    base_writer_abandon(&w);
+    return status;
+}
+
 lancelet_status base_file_replace(const char *path, const void *bytes, size_t n, bool sync,
                                   lancelet_error *err)
 {
     uint64_t random;
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return write_in_place(path, bytes, n, sync, err); /* root's rename would take /dev/null away */
     RETURN_IF_ERROR(base_random(&random, sizeof random, err));
     char *temporary = base_format("%s.tmp-%016" PRIx64, path, random);
     if (!temporary)

@@ -61,7 +61,8 @@ lancelet_status base_writer_close(base_writer *w, bool sync, lancelet_error *err
 /* Closes and removes the half-written file. Harmless on a closed writer. */
 void base_writer_abandon(base_writer *w);
 
-/* Writes to `<path>.tmp-<random>`, syncs when asked, renames over `path`: readers see the old or the new, whole. */
+/* Writes to `<path>.tmp-<random>`, syncs when asked, renames over `path`: readers see the old or the new, whole. A device,
+ * pipe or link of that name is written to itself. */
 lancelet_status base_file_replace(const char *path, const void *bytes, size_t n, bool sync, lancelet_error *err) MUST_CHECK;
 /* Hard link `from` to `to`: CONFLICT when `to` exists; UNSUPPORTED when the file system has no hard links (falls back
  * to renameat2(RENAME_NOREPLACE) or renamex_np(RENAME_EXCL) first). On success `from` is gone (a failure

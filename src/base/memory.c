@@ -1,5 +1,5 @@
-/* memory.c - the allocator of the program with its injected failures, checked size arithmetic, the growing buffer and
- * the arena. Everything ends in libc's malloc, so that base_free serves aligned blocks as well. */
+/* memory.c - the allocator of the program with its injected failures, checked size arithmetic, the growing buffer,
+ * the arena, options by their size. Everything ends in libc's malloc, so that base_free serves aligned blocks as well. */
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -253,4 +253,13 @@ void base_arena_free(base_arena *a)
         block = next;
     }
     a->blocks = NULL;
+}
+
+void base_options(void *defaults, size_t size, const void *given)
+{
+    size_t given_size;
+    if (!given)
+        return;
+    memcpy(&given_size, given, sizeof given_size);
+    memcpy(defaults, given, given_size < size ? given_size : size);
 }

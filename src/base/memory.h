@@ -49,4 +49,8 @@ void *base_arena_alloc(base_arena *a, size_t size);
 char *base_arena_strndup(base_arena *a, const char *s, size_t n);
 void base_arena_free(base_arena *a);
 
+/* Options of a caller over the defaults of `size` bytes, as far as the caller's struct_size reaches: it is the first
+ * member of every options struct, and an older caller's struct is shorter. given NULL: the defaults. */
+void base_options(void *defaults, size_t size, const void *given);
+
 #endif

@@ -53,6 +53,14 @@ bool base_utf8_valid(const char *s, size_t n)
 {
     uint32_t c;
     for (size_t i = 0; i < n;) {
+        uint64_t eight;
+        if (n - i >= sizeof eight) { /* most text is ASCII */
+            memcpy(&eight, s + i, sizeof eight);
+            if (!(eight & 0x8080808080808080u)) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         size_t length = base_utf8_decode(s + i, n - i, &c);
         if (length == 0)
             return false;

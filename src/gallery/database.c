@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define ENDING ".lance"
 
 static bool name_is_whole(const char *name)
@@ -14,9 +16,9 @@ static bool name_is_whole(const char *name)
 
 static lancelet_status fail_name(const char *name, lancelet_error *err)
 {
-    return base_fail(err, LANCELET_INVALID,
-                     "'%s' cannot be a table's name: letters, digits, _ - and . make one, the first is no dot",
-                     name);
+    return base_fail(
+        err, LANCELET_INVALID,
+        "'%s' cannot be a table's name: letters, digits, _ - and . make one, the first is no dot", name);
 }
 
 /* LanceDB opens no table of another name; one that some other writer made is read by ours all the same. */
@@ -44,6 +46,28 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A folder of that name with at least one version: a first run that was killed may leave one without. What cannot be looked
+ * into counts, so that it is named when it is opened. */
+static lancelet_status is_table(const char *db, const char *file, bool *is, lancelet_error *err)
+{
+    base_names versions = {0};
+    base_stat stat = {0};
+    lancelet_error why;
+    char *path = base_path_join(db, file), *folder = path ? base_path_join(path, "_versions") : NULL;
+    lancelet_status status = folder ? base_file_stat(path, &stat, &why) : base_fail_memory(err);
+    *is = false;
+    if (status == LANCELET_OK && stat.is_dir) {
+        status = base_dir_list(folder, &versions, &why);
+        *is = status != LANCELET_OK && status != LANCELET_NOT_FOUND;
+        for (size_t i = 0; i < versions.n && !*is; i++)
+            *is = base_glob_match("*.manifest", versions.name[i]);
+        base_names_free(&versions);
+    }
+    base_free(path);
+    base_free(folder);
+    return status == LANCELET_MEMORY ? base_fail_memory(err) : LANCELET_OK;
+}
+
 picask_status picask_tables(const char *db, char ***out, size_t *n_out, picask_error *err)
 {
     base_names all = {0};
@@ -64,13 +88,9 @@ picask_status picask_tables(const char *db, char ***out, size_t *n_out, picask_e
         size_t length = strlen(name), ending = strlen(ENDING);
         if (name[0] == '.' || length <= ending || strcmp(name + length - ending, ENDING) != 0)
             continue;
-        char *path = base_path_join(db, name);
-        base_stat stat = {0};
-        status = path ? base_file_stat(path, &stat, err) : base_fail_memory(err);
-        base_free(path);
-        if (status == LANCELET_IO) /* a link to itself is no table, and hides no other one */
-            status = LANCELET_OK;
-        if (status != LANCELET_OK || !stat.is_dir)
+        bool is;
+        status = is_table(db, name, &is, err);
+        if (status != LANCELET_OK || !is)
             continue;
         names[n] = base_strndup(name, length - ending);
         if (!names[n])

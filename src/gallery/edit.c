@@ -13,6 +13,8 @@ static lancelet_status describe(picask_table *t, const void *bytes, size_t n, co
     RETURN_IF_ERROR(gallery_table_model(t, err));
     RETURN_IF_ERROR(gallery_vector_norm(t, &norm, err));
     RETURN_IF_ERROR(gallery_next_id(t, &row->id, err));
+    if (row->id == INT64_MAX)
+        return gallery_fail_no_id(t, err);
     RETURN_IF_ERROR(image_probe(bytes, n, NULL, &row->facts, err));
     base_sha256_hex(bytes, n, row->sha256);
     row->has_facts = row->has_file = true;

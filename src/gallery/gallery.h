@@ -130,8 +130,9 @@ lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addr
 /* Mean length of the first 256 vectors of a table that does not say that they are of unit length and where they are
  * not; else 1. */
 lancelet_status gallery_vector_norm(const picask_table *t, float *norm, lancelet_error *err) MUST_CHECK;
-/* max(config, largest id + 1) */
+/* max(config, largest id + 1); INT64_MAX: no id is left, and gallery_fail_no_id says so. */
 lancelet_status gallery_next_id(const picask_table *t, int64_t *next, lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_fail_no_id(const picask_table *t, lancelet_error *err);
 /* Row addresses of ids [n]; GALLERY_NONE where no row has the id. */
 lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size_t n, uint64_t *addresses,
                                  lancelet_error *err) MUST_CHECK;

@@ -109,7 +109,7 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err)
         status = row_changes_rebase(run->t, &run->changes, run->first_new_id, &shift, err);
         if (status != LANCELET_OK)
             break;
-        run->next_id += shift;
+        run->next_id = shift < INT64_MAX - run->next_id ? run->next_id + shift : INT64_MAX;
         if (run->known) {
             known_rows_forget_addresses(run->known);
             for (size_t i = 0; i < run->changes.n; i++)
@@ -175,6 +175,8 @@ static lancelet_status open_remembered(index_run *run, lancelet_error *err)
     for (size_t i = 0; i < run->sources.n; i++) {
         index_source *s = &run->sources.source[i];
         char *path = source_path_from_uri(s->uri);
+        if (!path) /* some other program's entry: opening it says what it is */
+            path = base_strdup(s->uri);
         if (!path)
             return base_fail_memory(err);
         lancelet_status status = open_source(run, s, path, err);
@@ -190,8 +192,11 @@ static lancelet_status open_remembered(index_run *run, lancelet_error *err)
         return base_fail(err, LANCELET_INVALID,
                          "table '%s' remembers no sources; name one: picask index ~/Pictures", run->t->name);
     if (opened == 0)
-        return base_fail(err, LANCELET_NOT_FOUND, "none of the %zu sources of table '%s' is there",
-                         run->sources.n, run->t->name);
+        return run->sources.n == 1
+                   ? base_fail(err, LANCELET_NOT_FOUND, "the only source of table '%s' is not there",
+                               run->t->name)
+                   : base_fail(err, LANCELET_NOT_FOUND, "none of the %zu sources of table '%s' is there",
+                               run->sources.n, run->t->name);
     return LANCELET_OK;
 }
 
@@ -335,6 +340,16 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
 
 /* ---- table and model ---- */
 
+/* NOT_FOUND is kept for sources that are not there or hold no picture: a model that is not there is something else. */
+static lancelet_status not_the_sources(lancelet_status status, lancelet_error *err)
+{
+    if (status != LANCELET_NOT_FOUND)
+        return status;
+    if (err)
+        err->status = LANCELET_INVALID;
+    return LANCELET_INVALID;
+}
+
 /* A new table, or the new version that an overwrite begins. */
 static lancelet_status plan_table(index_run *run, lancelet_error *err)
 {
@@ -347,7 +362,8 @@ static lancelet_status plan_table(index_run *run, lancelet_error *err)
         name = picask_table_model_name(t);
     picask_model_options o = PICASK_MODEL_OPTIONS_INIT;
     o.threads = run->o.threads;
-    RETURN_IF_ERROR(picask_model_open(name ? name : GALLERY_DEFAULT_MODEL, &o, &t->model, err));
+    RETURN_IF_ERROR(
+        not_the_sources(picask_model_open(name ? name : GALLERY_DEFAULT_MODEL, &o, &t->model, err), err));
     RETURN_IF_ERROR(collect_columns(run, &extra, &n_extra, err));
     lancelet_status status =
         gallery_schema_new(t->model, picask_model_dim(t->model), extra, n_extra, &schema, err);
@@ -374,7 +390,7 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
                          t->name);
     run->remember = can_look_up;
     if (!run->o.dry_run) {
-        RETURN_IF_ERROR(gallery_table_model(t, err));
+        RETURN_IF_ERROR(not_the_sources(gallery_table_model(t, err), err));
         RETURN_IF_ERROR(gallery_vector_norm(t, &run->norm, err));
         if (run->norm != 1)
             index_run_note(run, 1,
@@ -476,8 +492,8 @@ static lancelet_status go(index_run *run, const char *const *sources, size_t n, 
     run->pipe = NULL;
     if (status == LANCELET_OK && run->changes.n == 0 && !run->t->lance && !run->o.dry_run)
         return run->report->found == 1
-                   ? base_fail(err, LANCELET_NOT_FOUND, "the only picture cannot be read; table '%s' is not made",
-                               run->t->name)
+                   ? base_fail(err, LANCELET_NOT_FOUND,
+                               "the only picture cannot be read; table '%s' is not made", run->t->name)
                    : base_fail(err, LANCELET_NOT_FOUND,
                                "none of the %" PRIu64 " pictures can be read; table '%s' is not made",
                                run->report->found, run->t->name);

@@ -81,6 +81,7 @@ typedef struct known_row {
     bool has_sha;
     bool in_flight; /* its picture is in the pipeline */
     bool seen;      /* its file was met in this run, or was found to be there */
+    bool gone;      /* its file was looked for and is not there */
     bool all_seen;  /* on the first row of a content: so were those of all its rows */
 } known_row;
 

@@ -457,6 +457,8 @@ lancelet_status row_changes_rebase(picask_table *t, row_changes *c, int64_t firs
     for (size_t i = 0; i < c->n && status == LANCELET_OK; i++) {
         if (c->row[i].replaces)
             ids[n++] = c->row[i].id;
+        else if (*shift >= INT64_MAX - c->row[i].id)
+            status = gallery_fail_no_id(t, err);
         else
             c->row[i].id += *shift;
     }

@@ -39,9 +39,11 @@ static void progress(index_run *run)
 static lancelet_status skipped(index_run *run, index_job *job, lancelet_error *err)
 {
     picask_index_report *r = run->report;
+    char shown[512];
     switch (job->problem.status) {
-    case LANCELET_MEMORY:
-        return base_fail_memory(err);
+    case LANCELET_MEMORY: /* a next run would end at the same picture: it is named, so that it can be left out */
+        return base_fail(err, LANCELET_MEMORY, "out of memory at %s",
+                         gallery_shown_path(job->item.uri, shown));
     case LANCELET_CANCELLED:
         return base_fail_cancelled(err);
     case LANCELET_CORRUPT:
@@ -58,7 +60,7 @@ static lancelet_status skipped(index_run *run, index_job *job, lancelet_error *e
         break;
     }
     r->skipped++;
-    if (!job->existing && job->place >= job->source->first_place)
+    if (!job->existing && job->place >= job->source->first_place && run->next_id < INT64_MAX)
         run->next_id++;
     if (run->o.events.skipped)
         run->o.events.skipped(run->o.events.arg, job->item.uri, job->problem.text);
@@ -254,10 +256,21 @@ static lancelet_status known_picture(index_run *run, index_job *job, lancelet_er
     return add_change(run, &change, err);
 }
 
-/* The first row of this content whose file is no longer there; KNOWN_NONE: no such row. */
-static lancelet_status find_moved(index_run *run, const char *sha256, size_t *moved, lancelet_error *err)
+/* How many bytes the ends of two paths have in common. */
+static size_t common_end(const char *a, const char *b)
 {
-    size_t first = known_rows_by_content(run->known, sha256);
+    size_t m = strlen(a), n = strlen(b), same = 0;
+    while (same < m && same < n && a[m - 1 - same] == b[n - 1 - same])
+        same++;
+    return same;
+}
+
+/* A row of this content whose file is no longer there; KNOWN_NONE: no such row. Of several copies it is the one whose path
+ * ends most like `uri`, so that those of a renamed folder keep each its own id, and of equals the first of the table. */
+static lancelet_status find_moved(index_run *run, const char *sha256, const char *uri, size_t *moved,
+                                  lancelet_error *err)
+{
+    size_t first = known_rows_by_content(run->known, sha256), longest = 0;
     *moved = KNOWN_NONE;
     if (first == KNOWN_NONE || known_rows_at(run->known, first)->all_seen)
         return LANCELET_OK;
@@ -266,21 +279,25 @@ static lancelet_status find_moved(index_run *run, const char *sha256, size_t *mo
         base_stat stat = {.exists = true};
         if (row->seen || !row->uri)
             continue;
-        char *decoded = row->uri[0] == '/' ? NULL : source_path_from_uri(row->uri);
-        if (!decoded && row->uri[0] != '/')
-            continue; /* no file of this machine */
-        lancelet_status status = base_file_stat(decoded ? decoded : row->uri, &stat, err);
-        base_free(decoded);
-        if (status == LANCELET_MEMORY)
-            return status;
-        if (status == LANCELET_OK && !stat.exists) {
-            *moved = i;
-            return LANCELET_OK;
+        if (!row->gone) {
+            char *decoded = row->uri[0] == '/' ? NULL : source_path_from_uri(row->uri);
+            if (!decoded && row->uri[0] != '/')
+                continue; /* no file of this machine */
+            lancelet_status status = base_file_stat(decoded ? decoded : row->uri, &stat, err);
+            base_free(decoded);
+            if (status == LANCELET_MEMORY)
+                return status;
+            row->gone = status == LANCELET_OK && !stat.exists;
+            row->seen = !row->gone;
         }
-        row->seen = true;
+        size_t same = row->gone ? common_end(row->uri, uri) : 0;
+        if (row->gone && (*moved == KNOWN_NONE || same > longest || (same == longest && i < *moved))) {
+            *moved = i;
+            longest = same;
+        }
     }
     /* rows that join later in this run have been met; a thousand copies do not look at each other a million times */
-    known_rows_at(run->known, first)->all_seen = true;
+    known_rows_at(run->known, first)->all_seen = *moved == KNOWN_NONE;
     return LANCELET_OK;
 }
 
@@ -304,6 +321,8 @@ static lancelet_status new_picture(index_run *run, index_job *job, lancelet_erro
     bool copy = run->known && known_rows_by_content(run->known, job->sha256) != KNOWN_NONE, shared = copy;
     uint64_t text_hash =
         job->item.caption ? known_text_hash(job->item.caption, strlen(job->item.caption)) : 0;
+    if (run->next_id == INT64_MAX)
+        return gallery_fail_no_id(run->t, err);
     if (!run->o.dry_run) {
         lancelet_status status = give_vector(run, job, &change, &shared, err);
         if (status != LANCELET_OK || job->problem.status != LANCELET_OK) {
@@ -353,7 +372,7 @@ static lancelet_status finish(index_run *run, index_job *job, lancelet_error *er
         return known_picture(run, job, err);
     size_t moved = KNOWN_NONE;
     if (run->known)
-        RETURN_IF_ERROR(find_moved(run, job->sha256, &moved, err));
+        RETURN_IF_ERROR(find_moved(run, job->sha256, job->item.uri, &moved, err));
     return moved != KNOWN_NONE ? moved_picture(run, job, moved, err) : new_picture(run, job, err);
 }
 

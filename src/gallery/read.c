@@ -136,10 +136,15 @@ lancelet_status gallery_next_id(const picask_table *t, int64_t *next, lancelet_e
         RETURN_IF_ERROR(gallery_scan(t, &column, 1, largest_batch, &largest, NULL, err));
     if (value && !base_parse_i64(value, strlen(value), &config))
         config = 0;
-    if (largest == INT64_MAX)
-        return base_fail(err, LANCELET_LIMIT, "the ids of table '%s' are used up", t->name);
-    *next = config > largest + 1 ? config : largest + 1;
+    *next = largest < INT64_MAX ? largest + 1 : INT64_MAX;
+    if (config > *next)
+        *next = config;
     return LANCELET_OK;
+}
+
+lancelet_status gallery_fail_no_id(const picask_table *t, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_LIMIT, "the ids of table '%s' are used up", t->name);
 }
 
 typedef struct find_ids {

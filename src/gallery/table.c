@@ -251,6 +251,15 @@ const char *picask_table_name(const picask_table *t)
     return t->name;
 }
 
+lancelet_metric picask_table_metric(const picask_table *t)
+{
+    lancelet_metric metric = LANCELET_COSINE;
+    const char *column = gallery_column_name(t, t->roles.vector);
+    if (column)
+        (void)lancelet_table_index_metric(t->lance, column, &metric); /* else as it is */
+    return metric;
+}
+
 const char *picask_table_model_name(const picask_table *t)
 {
     return lancelet_table_schema_metadata(t->lance, GALLERY_KEY_MODEL);

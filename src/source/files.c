@@ -198,7 +198,7 @@ static lancelet_status visit(walk *w, const char *name, char *path, lancelet_err
 {
     base_stat stat;
     const char *problem;
-    lancelet_error reason;
+    lancelet_error reason = {0};
     bool likely = base_picture_name_likely(name);
     lancelet_status status = source_stat(path, &stat, &problem, &reason);
     if (status != LANCELET_OK) {
@@ -207,7 +207,8 @@ static lancelet_status visit(walk *w, const char *name, char *path, lancelet_err
     }
     if (stat.is_dir)
         return enter_below(w, path, &stat, err);
-    if (likely)
+    bool unknown = reason.status != LANCELET_OK; /* it could not be looked at: it may be a folder of pictures */
+    if (likely || unknown)
         status = source_entries_add(w->entries, path, &stat, problem, err);
     base_free(path);
     return status;

@@ -98,10 +98,7 @@ lancelet_status source_open(const char *spec, const source_options *options, sou
     source *s = base_calloc(1, sizeof *s);
     if (!s)
         return base_fail_memory(err);
-    if (options) {
-        size_t known = options->struct_size < sizeof s->options ? options->struct_size : sizeof s->options;
-        memcpy(&s->options, options, known);
-    }
+    base_options(&s->options, sizeof s->options, options);
     lancelet_status status = find_root(spec, &s->root, err);
     if (status == LANCELET_OK)
         status = open_root(s, err);

@@ -258,11 +258,56 @@ static void rows_are_copied_from_other_arrays(void **state)
     arrow_schema_release(&t);
 }
 
+static void fixed_size_binary_is_copied(void **state)
+{
+    (void)state;
+    struct ArrowSchema s = schema_of("w:3", NULL);
+    const void *buffers[] = {NULL, "catdogcow"};
+    struct ArrowArray from = {.length = 3, .n_buffers = 2, .buffers = buffers};
+    arrow_builder b;
+    assert_ok(arrow_builder_init(&b, &s, &err), err);
+    assert_true(arrow_append_from(&b, &s, &from, 2) && arrow_append_null(&b) &&
+                arrow_append_from(&b, &s, &from, 0));
+    struct ArrowArray a = finish(&b);
+    assert_ok(arrow_check(&s, &a, &err), err);
+    assert_memory_equal(a.buffers[1], "cow\0\0\0cat", 9);
+    assert_true(!arrow_is_null(&a, 0) && arrow_is_null(&a, 1) && !arrow_is_null(&a, 2));
+    arrow_array_release(&a);
+    arrow_schema_release(&s);
+}
+
+static void null_items_of_copied_lists_stay_null(void **state)
+{
+    (void)state;
+    struct ArrowSchema s = schema_of("+w:3", "f");
+    static const float values[] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t valid[] = {0x6f, 0x01}; /* items 4 and 7 are null */
+    const void *item_buffers[] = {valid, values}, *buffers[] = {NULL};
+    struct ArrowArray items = {.length = 9, .null_count = 2, .n_buffers = 2, .buffers = item_buffers};
+    struct ArrowArray *children[] = {&items};
+    struct ArrowArray from = {
+        .length = 3, .n_buffers = 1, .buffers = buffers, .n_children = 1, .children = children};
+    arrow_builder b;
+    assert_ok(arrow_builder_init(&b, &s, &err), err);
+    for (int64_t i = 0; i < 40; i++)
+        assert_true(i % 4 == 3 ? arrow_append_vector(&b, values) : arrow_append_from(&b, &s, &from, i % 4));
+    struct ArrowArray a = finish(&b);
+    assert_ok(arrow_check(&s, &a, &err), err);
+    const struct ArrowArray *copied = a.children[0];
+    assert_int_equal(copied->null_count, 20);
+    for (int64_t i = 0; i < 120; i++) {
+        int64_t item = i % 12;
+        assert_int_equal(arrow_is_null(copied, i), item == 4 || item == 7);
+    }
+    arrow_array_release(&a);
+    arrow_schema_release(&s);
+}
+
 static void other_types_are_named(void **state)
 {
     (void)state;
-    static const char *const formats[][2] = {{"+l", "i"}, {"d:10,2", NULL}, {"vu", NULL},  {"w:16", NULL},
-                                             {"n", NULL}, {"+w:3", "b"},    {"+w:3", "u"}, {"?", NULL}};
+    static const char *const formats[][2] = {{"+l", "i"},   {"vu", NULL},  {"n", NULL},
+                                             {"+w:3", "b"}, {"+w:3", "u"}, {"?", NULL}};
     for (size_t k = 0; k < sizeof formats / sizeof formats[0]; k++) {
         struct ArrowSchema s = schema_of(formats[k][0], formats[k][1]);
         arrow_builder b;
@@ -475,6 +520,8 @@ int main(void)
         cmocka_unit_test(vectors_come_back),
         cmocka_unit_test(vectors_become_halves_and_doubles),
         cmocka_unit_test(rows_are_copied_from_other_arrays),
+        cmocka_unit_test(fixed_size_binary_is_copied),
+        cmocka_unit_test(null_items_of_copied_lists_stay_null),
         cmocka_unit_test(other_types_are_named),
         cmocka_unit_test(a_failed_append_changes_nothing),
         cmocka_unit_test(an_empty_column_has_its_buffers),

@@ -137,6 +137,37 @@ static void replace_leaves_one_whole_file(void **state)
     base_free(path);
 }
 
+static void replace_writes_to_a_link_and_a_pipe_themselves(void **state)
+{
+    (void)state;
+    struct stat st;
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", scratch_folder());
+    char *target = base_path_join(folder, "target"), *link = base_path_join(folder, "link"),
+         *pipe_path = base_path_join(folder, "pipe"), got[8] = {0};
+    put_file(target, "old");
+    assert_int_equal(symlink("target", link), 0);
+    assert_ok(base_file_replace(link, "new", 3, true, &err), err);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    uint8_t *bytes;
+    size_t n;
+    assert_ok(base_file_read(target, 100, &bytes, &n, &err), err);
+    assert_string_equal((char *)bytes, "new");
+    base_free(bytes);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    int reader = open(pipe_path, O_RDWR);
+    assert_true(reader >= 0);
+    assert_ok(base_file_replace(pipe_path, "new", 3, false, &err), err);
+    assert_int_equal(read(reader, got, sizeof got), 3);
+    assert_string_equal(got, "new");
+    close(reader);
+    assert_int_equal(base_file_replace(folder, "new", 3, false, &err), LANCELET_IO);
+    base_free(target);
+    base_free(link);
+    base_free(pipe_path);
+}
+
 static void replace_keeps_the_old_file_when_a_call_fails(void **state)
 {
     (void)state;
@@ -437,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_mapping_knows_its_path),
         cmocka_unit_test(an_empty_file_maps),
         cmocka_unit_test(replace_leaves_one_whole_file),
+        cmocka_unit_test(replace_writes_to_a_link_and_a_pipe_themselves),
         cmocka_unit_test(replace_keeps_the_old_file_when_a_call_fails),
         cmocka_unit_test(only_one_publisher_wins),
         cmocka_unit_test(publish_renames_where_links_are_missing),

@@ -176,11 +176,32 @@ static void a_map_survives_each_failed_allocation(void **state)
     }
 }
 
+static void options_are_taken_as_far_as_the_caller_s_struct_reaches(void **state)
+{
+    (void)state;
+    typedef struct options {
+        size_t struct_size;
+        int a, b;
+    } options;
+    options o = {sizeof o, 1, 2}, older = {offsetof(options, b), 7, 8};
+    base_options(&o, sizeof o, NULL);
+    assert_true(o.a == 1 && o.b == 2);
+    base_options(&o, sizeof o, &older);
+    assert_true(o.a == 7 && o.b == 2);
+    struct {
+        options known;
+        int more;
+    } newer = {{sizeof newer, 5, 6}, 9};
+    base_options(&o, sizeof o, &newer);
+    assert_true(o.a == 5 && o.b == 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nth_allocation_fails_once),
         cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(options_are_taken_as_far_as_the_caller_s_struct_reaches),
         cmocka_unit_test(aligned_blocks_are_aligned_to_64),
         cmocka_unit_test(a_buffer_grows_and_becomes_a_string),
         cmocka_unit_test(a_failed_append_leaves_the_buffer),

@@ -237,6 +237,14 @@ static void utf8_is_that_of_rfc_3629(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(base_utf8_valid(bad[i], strlen(bad[i])));
     assert_true(base_utf8_valid("a\0é€😀", 11));
+    char text[] = "twenty-four plain bytes.";
+    assert_true(base_utf8_valid(text, 24));
+    for (int i = 0; i < 24; i++) { /* wherever plain bytes are skipped by eights */
+        char kept = text[i];
+        text[i] = (char)0xE9;
+        assert_false(base_utf8_valid(text, 24));
+        text[i] = kept;
+    }
 }
 
 static void repair_puts_a_replacement_for_each_bad_byte(void **state)

@@ -560,13 +560,13 @@ static void the_samples_of_lancedb_039_have_the_values_it_reads_back(void **stat
     (void)state;
     static const char *const names[] = {"v039_variety_d768", "v039_variety_fmt2.1"};
     if (!shared_folder())
-        skip();
+        skip_because("shared data is not here");
     for (size_t i = 0; i < 2; i++) {
         char folder[4200], lines[4200];
         snprintf(folder, sizeof folder, "%s/lance/samples/%s/v.lance/data", shared_folder(), names[i]);
         snprintf(lines, sizeof lines, "%s/lance/samples/%s.golden.jsonl", shared_folder(), names[i]);
         if (access(folder, R_OK) != 0)
-            skip();
+            skip_because("the samples of the shared data are not here");
         check_sample(folder, lines);
     }
 }

@@ -266,6 +266,68 @@ static void a_null_inside_a_vector_is_refused_and_one_under_a_null_row_is_not(vo
     schema.release(&schema);
 }
 
+/* A file of one column with these values, NULL at the end. */
+static lancelet_status write_values(const char *path, const char *format, const char *const *values,
+                                    lancelet_error *err)
+{
+    static const wire_span field = {(const uint8_t *)"\x12\x01x", 3};
+    struct ArrowSchema schema;
+    struct ArrowArray column, batch;
+    arrow_builder b;
+    lance_file_writer *w;
+    uint64_t size;
+    int64_t n = 0;
+    make_struct(&schema, &format, 1);
+    assert_ok(arrow_builder_init(&b, schema.children[0], err), *err);
+    for (; values[n]; n++)
+        assert_true(arrow_append_bytes(&b, values[n], strlen(values[n])));
+    assert_ok(arrow_builder_finish(&b, &column, err), *err);
+    assert_ok(arrow_batch_make(&column, 1, n, &batch, err), *err);
+    assert_ok(lance_file_writer_open(path, 1, &schema, &field, 1, &w, err), *err);
+    lancelet_status status = lance_file_writer_add(w, &batch, err);
+    if (status == LANCELET_OK)
+        status = lance_file_writer_finish(w, false, &size, err);
+    else
+        lance_file_writer_abandon(w);
+    batch.release(&batch);
+    schema.release(&schema);
+    return status;
+}
+
+static void text_is_utf8_when_written_and_when_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *values[3];
+        bool valid;
+    } cases[] = {{{"caf\xc3\xa9", "plain text, longer than a word"}, true},
+                 {{"plain text, longer than a word", "caf\xe9"}, false},
+                 {{"cut in a character \xc3", "\xa9"}, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int large = 0; large < 2; large++) {
+            lancelet_error err;
+            lance_file *f;
+            struct ArrowSchema text;
+            struct ArrowArray a;
+            const char *path = file_path();
+            assert_ok(write_values(path, large ? "Z" : "z", cases[i].values, &err), err);
+            assert_ok(lance_file_open(path, 0, &f, &err), err);
+            make_schema(&text, large ? "U" : "u", "x");
+            assert_int_equal(lance_file_read(f, 0, &text, 0, 2, &a, &err),
+                             cases[i].valid ? LANCELET_OK : LANCELET_CORRUPT);
+            arrow_array_release(&a);
+            const uint64_t rows[] = {1, 0, 1};
+            assert_int_equal(lance_file_take(f, 0, &text, rows, 3, &a, &err),
+                             cases[i].valid ? LANCELET_OK : LANCELET_CORRUPT);
+            arrow_array_release(&a);
+            text.release(&text);
+            lance_file_close(f);
+            assert_int_equal(write_values(file_path(), large ? "U" : "u", cases[i].values, &err),
+                             cases[i].valid ? LANCELET_OK : LANCELET_INVALID);
+        }
+    }
+}
+
 static void an_existing_file_is_not_written_over(void **state)
 {
     (void)state;
@@ -360,6 +422,7 @@ int main(void)
         cmocka_unit_test(layouts_are_chosen_by_width_and_nulls),
         cmocka_unit_test(pages_are_flushed_near_8_mib_and_vectors_lie_aligned),
         cmocka_unit_test(a_null_inside_a_vector_is_refused_and_one_under_a_null_row_is_not),
+        cmocka_unit_test(text_is_utf8_when_written_and_when_read),
         cmocka_unit_test(an_existing_file_is_not_written_over),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaves_no_file),
         cmocka_unit_test(every_failing_file_call_is_reported_and_leaves_no_file),

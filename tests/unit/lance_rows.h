@@ -1,7 +1,9 @@
 /* lance_rows.h - small tables for the tests of the lance room: columns id (int64, not null), name (utf8), vector
- * (fixed_size_list of 4 float32). */
+ * (fixed_size_list of 4 float32); a fresh one a test, at table_path; versions that other writers might have made. */
 #ifndef TESTS_LANCE_ROWS_H
 #define TESTS_LANCE_ROWS_H
+
+#include "support.h"
 
 #include "arrow/arrow.h"
 #include "lance/table/table.h"
@@ -159,6 +161,54 @@ static inline size_t rows_files(const char *table, const char *folder)
     base_names_free(&names);
     base_free(path);
     return n;
+}
+
+/* ---- the table of a test ---- */
+
+static char table_path[5000];
+
+static inline void fresh_path(void)
+{
+    snprintf(table_path, sizeof table_path, "%s/t.lance", scratch_folder());
+}
+
+static inline lancelet_table *make(int64_t rows)
+{
+    lancelet_error err;
+    lancelet_table *t = NULL;
+    fresh_path();
+    assert_ok(rows_create(table_path, rows, &t, &err), err);
+    return t;
+}
+
+static inline lancelet_table *newest(void)
+{
+    lancelet_error err;
+    lancelet_table *t = NULL;
+    assert_ok(lancelet_table_open(table_path, NULL, &t, &err), err);
+    return t;
+}
+
+/* The message of t's manifest with `extra` behind it, as the manifest of `version`. */
+static inline void derive_with(const lancelet_table *t, const base_buffer *extra, uint64_t version)
+{
+    lancelet_error err;
+    base_buffer message = {0}, file = {0};
+    assert_true(base_buffer_append(&message, t->manifest.message.data, t->manifest.message.size) &&
+                (extra->size == 0 || base_buffer_append(&message, extra->data, extra->size)) &&
+                wire_put_varint(&message, 3, version));
+    uint8_t length[4], trailer[16] = {[10] = 2};
+    for (int i = 0; i < 4; i++)
+        length[i] = (uint8_t)(message.size >> (8 * i));
+    memcpy(trailer + 12, "LANC", 4);
+    assert_true(base_buffer_append(&file, length, 4) &&
+                base_buffer_append(&file, message.data, message.size) &&
+                base_buffer_append(&file, trailer, 16));
+    char *path = table_manifest_path(table_path, version, true);
+    assert_ok(base_file_replace(path, file.data, file.size, false, &err), err);
+    base_free(path);
+    base_buffer_free(&message);
+    base_buffer_free(&file);
 }
 
 #endif

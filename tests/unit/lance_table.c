@@ -1,24 +1,10 @@
 /* Opening and reading tables: versions, schemas, scans, takes, broken manifests, unknown features, create and drop. */
-#include "support.h"
-
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #include "base/fault.h"
 
 #include "lance_rows.h"
-
-static char table_path[5000];
-
-/* A fresh table of `rows` rows at table_path. */
-static lancelet_table *make(int64_t rows)
-{
-    lancelet_error err;
-    lancelet_table *t = NULL;
-    snprintf(table_path, sizeof table_path, "%s/t.lance", scratch_folder());
-    assert_ok(rows_create(table_path, rows, &t, &err), err);
-    return t;
-}
 
 static lancelet_status open_status(const char *path, uint64_t version, lancelet_error *err)
 {
@@ -398,28 +384,6 @@ static void changed_manifests_do_no_harm(void **state)
     lancelet_table_destroy(u);
 }
 
-/* The newest manifest with `extra` appended to its message, as the next version. */
-static void derive_with(const base_buffer *extra)
-{
-    uint8_t *bytes;
-    size_t n;
-    table_manifest m;
-    lancelet_error err;
-    read_manifest(1, &bytes, &n);
-    assert_ok(table_manifest_parse(bytes, n, "made", &m, &err), err);
-    base_buffer file = {0};
-    size_t size = m.message.size + extra->size + 2;
-    uint8_t length[4] = {(uint8_t)size, (uint8_t)(size >> 8), 0, 0}, trailer[16] = {[10] = 2};
-    memcpy(trailer + 12, "LANC", 4);
-    assert_true(base_buffer_append(&file, length, 4) &&
-                base_buffer_append(&file, m.message.data, m.message.size) &&
-                base_buffer_append(&file, extra->data, extra->size) && wire_put_varint(&file, 3, 2) &&
-                base_buffer_append(&file, trailer, 16));
-    write_manifest(2, file.data, file.size);
-    base_buffer_free(&file);
-    table_manifest_free(&m);
-}
-
 static void features_not_known_are_refused_by_name(void **state)
 {
     (void)state;
@@ -434,7 +398,7 @@ static void features_not_known_are_refused_by_name(void **state)
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         base_buffer extra = {0};
         assert_true(wire_put_varint(&extra, 9, flags[i].flag) && wire_put_varint(&extra, 10, flags[i].flag));
-        derive_with(&extra);
+        derive_with(t, &extra, 2);
         base_buffer_free(&extra);
         lancelet_table *u = NULL, *v = NULL;
         lancelet_status status = lancelet_table_open(table_path, NULL, &u, &err);
@@ -460,7 +424,7 @@ static void a_column_of_an_unknown_type_is_refused_only_when_read(void **state)
     assert_true(wire_put_string(&field, 2, "shape") && wire_put_varint(&field, 3, 9) &&
                 wire_put_varint(&field, 4, UINT64_MAX) && wire_put_string(&field, 5, "polygon:3") &&
                 wire_put_varint(&field, 6, 1) && wire_put_bytes(&extra, 1, field.data, field.size));
-    derive_with(&extra);
+    derive_with(t, &extra, 2);
     base_buffer_free(&extra);
     base_buffer_free(&field);
     assert_ok(lancelet_table_open(table_path, NULL, &u, &err), err);
@@ -484,7 +448,7 @@ static void a_column_that_no_file_has_is_null(void **state)
                 wire_put_varint(&field, 4, UINT64_MAX) &&
                 wire_put_string(&field, 5, "fixed_size_list:float:3") && wire_put_varint(&field, 6, 1) &&
                 wire_put_bytes(&extra, 1, field.data, field.size));
-    derive_with(&extra);
+    derive_with(t, &extra, 2);
     base_buffer_free(&extra);
     base_buffer_free(&field);
     assert_ok(lancelet_table_open(table_path, NULL, &u, &err), err);

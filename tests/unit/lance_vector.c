@@ -1,6 +1,4 @@
 /* The distance kernels of every CPU level against double arithmetic, the k best, and the search of a table. */
-#include "support.h"
-
 #include <math.h>
 
 #include "lance/vector/kernels.h"
@@ -122,21 +120,11 @@ static void the_best_come_in_order_of_distance_then_address(void **state)
     }
 }
 
-static lancelet_table *table_of(int64_t rows)
-{
-    lancelet_error err;
-    lancelet_table *t = NULL;
-    char path[5000];
-    snprintf(path, sizeof path, "%s/t.lance", scratch_folder());
-    assert_ok(rows_create(path, rows, &t, &err), err);
-    return t;
-}
-
 static void search_skips_null_vectors_and_deleted_rows(void **state)
 {
     (void)state;
     lancelet_error err;
-    lancelet_table *t = table_of(100), *u = NULL;
+    lancelet_table *t = make(100), *u = NULL;
     uint64_t gone = 6;
     assert_ok(rows_delete(t, &gone, 1, &u, &err), err);
     float query[ROWS_DIM] = {6, 1, 2, 3}; /* row 6 is deleted, row 5 has no vector */
@@ -159,7 +147,7 @@ static void more_rows_wanted_than_there_are_gives_all(void **state)
 {
     (void)state;
     lancelet_error err;
-    lancelet_table *t = table_of(20);
+    lancelet_table *t = make(20);
     float query[ROWS_DIM] = {0, 1, 2, 3};
     lancelet_hit hits[1000];
     size_t n;
@@ -174,7 +162,7 @@ static void wrong_sizes_and_names_are_said(void **state)
 {
     (void)state;
     lancelet_error err;
-    lancelet_table *t = table_of(5);
+    lancelet_table *t = make(5);
     float query[8] = {1};
     lancelet_hit hits[1];
     size_t n;
@@ -202,7 +190,7 @@ static void any_number_of_threads_gives_the_same_hits(void **state)
 {
     (void)state;
     lancelet_error err;
-    lancelet_table *t = table_of(ROWS_DIM), *u = NULL, *v = NULL;
+    lancelet_table *t = make(ROWS_DIM), *u = NULL, *v = NULL;
     assert_ok(rows_add(t, 10, 1100000, &u, &err), err);
     assert_ok(rows_add(u, 10, 200000, &v, &err), err);
     float query[ROWS_DIM] = {777, 1, 2, 3};

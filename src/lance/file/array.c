@@ -1,6 +1,7 @@
 /* array.c - the Arrow side of decoding: which types are known, the sink that collects rows, and Arrow arrays made of
  * it (or of bytes in the mapping, then holding the file). A sink's size is what the caller asked rows for; bitmaps are
  * made when the first null comes. Layout: https://arrow.apache.org/docs/format/Columnar.html. */
+#include "base/text.h"
 #include "lance/file/page.h"
 
 /* One array holds no more bytes of fixed-width values than this. */
@@ -94,6 +95,7 @@ lancelet_status lance_type_of(const struct ArrowSchema *schema, lance_type *out,
     if (!strcmp(format, "u") || !strcmp(format, "z") || !strcmp(format, "U") || !strcmp(format, "Z")) {
         out->kind = LANCE_VARIABLE;
         out->offset_bits = *format == 'u' || *format == 'z' ? 32 : 64;
+        out->text = *format == 'u' || *format == 'U';
         return LANCELET_OK;
     }
     if (strncmp(format, "w:", 2) == 0) {
@@ -297,7 +299,7 @@ lancelet_status lance_sink_items(lance_sink *s, uint64_t row, const uint8_t *bit
 
 static uint64_t offset_at(const lance_sink *s, uint64_t i)
 {
-    return lance_little(s->offsets + i * (s->type.offset_bits / 8), s->type.offset_bits / 8);
+    return wire_little(s->offsets + i * (s->type.offset_bits / 8), s->type.offset_bits / 8);
 }
 
 lancelet_status lance_sink_gather(const lance_sink *s, const uint64_t *pick, uint64_t n, lance_sink *out,
@@ -410,9 +412,28 @@ static lancelet_status make_list(const lance_type *type, uint64_t n, uint8_t *va
     return LANCELET_OK;
 }
 
+/* Consumers take an Arrow string for UTF-8 without looking. Each value is, where all bytes are and none begins inside
+ * a character. */
+static bool texts_valid(const lance_sink *s)
+{
+    const uint8_t *bytes = s->bytes.data;
+    if (s->bytes.size == 0)
+        return true;
+    for (uint64_t i = 0; i < s->length; i++) {
+        uint64_t at = offset_at(s, i);
+        if (at < s->bytes.size && (bytes[at] & 0xC0) == 0x80)
+            return false;
+    }
+    return base_utf8_valid((const char *)bytes, s->bytes.size);
+}
+
 lancelet_status lance_sink_finish(lance_sink *s, struct ArrowArray *out, lancelet_error *err)
 {
     lancelet_status status = LANCELET_OK;
+    if (s->type.text && !texts_valid(s)) {
+        lance_sink_free(s);
+        return base_fail(err, LANCELET_CORRUPT, "a text is not UTF-8");
+    }
     if (s->type.kind == LANCE_LIST) {
         status =
             make_list(&s->type, s->length, s->validity, s->nulls, s->values, s->items_valid, NULL, out, err);

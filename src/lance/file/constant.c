@@ -11,14 +11,14 @@ static const uint64_t MOST_LEVELS = (uint64_t)1 << 26;
 /* The one value of a page of strings. */
 static lancelet_status string_value(wire_span buffer, wire_span *value, lancelet_error *err)
 {
-    if (buffer.size < 12 || lance_little(buffer.data, 4) != 2)
+    if (buffer.size < 12 || wire_little(buffer.data, 4) != 2)
         return base_fail(err, LANCELET_CORRUPT, "a constant page's value is malformed");
-    uint64_t offsets = lance_little(buffer.data + 4, 4), length = lance_little(buffer.data + 8, 4);
+    uint64_t offsets = wire_little(buffer.data + 4, 4), length = wire_little(buffer.data + 8, 4);
     if ((offsets != 8 && offsets != 16) || buffer.size != 12 + offsets + length)
         return base_fail(err, LANCELET_CORRUPT, "a constant page's value is malformed");
     const uint8_t *p = buffer.data + 12;
     size_t word = (size_t)offsets / 2;
-    if (lance_little(p, word) != 0 || lance_little(p + word, word) != length)
+    if (wire_little(p, word) != 0 || wire_little(p + word, word) != length)
         return base_fail(err, LANCELET_CORRUPT, "a constant page's value is malformed");
     *value = (wire_span){p + offsets, (size_t)length};
     return LANCELET_OK;
@@ -68,7 +68,7 @@ static lancelet_status append_rows(const lance_range *ranges, size_t n, const ui
 {
     for (size_t i = 0; i < n; i++) {
         for (uint64_t row = ranges[i].first; row < ranges[i].first + ranges[i].count; row++) {
-            uint64_t level = levels ? lance_little(levels + 2 * row, 2) : 0;
+            uint64_t level = levels ? wire_little(levels + 2 * row, 2) : 0;
             if (level > 1)
                 return base_fail(err, LANCELET_CORRUPT, "a definition level is neither 0 nor 1");
             RETURN_IF_ERROR(level ? lance_sink_nulls(sink, 1, err) : append_value(sink, value, err));

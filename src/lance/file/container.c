@@ -24,7 +24,7 @@ static lancelet_status refuse_version(uint64_t major, uint64_t minor, lancelet_e
 static bool table_entry(wire_span file, uint64_t table, uint64_t i, wire_span *out)
 {
     const uint8_t *entry = file.data + table + i * TABLE_ENTRY;
-    uint64_t position = lance_little(entry, 8), size = lance_little(entry + 8, 8);
+    uint64_t position = wire_little(entry, 8), size = wire_little(entry + 8, 8);
     if (!base_range_ok(position, size, file.size))
         return false;
     *out = (wire_span){file.data + position, (size_t)size};
@@ -65,9 +65,9 @@ static lancelet_status read_container(lance_file *f, lancelet_error *err)
     if (file.size < FOOTER || memcmp(file.data + file.size - 4, "LANC", 4) != 0)
         return base_fail(err, LANCELET_CORRUPT, "not a Lance file, or its end is missing");
     const uint8_t *footer = file.data + file.size - FOOTER;
-    uint64_t column_table = lance_little(footer + 8, 8), global_table = lance_little(footer + 16, 8);
-    uint64_t n_global = lance_little(footer + 24, 4), n_columns = lance_little(footer + 28, 4);
-    uint64_t major = lance_little(footer + 32, 2), minor = lance_little(footer + 34, 2);
+    uint64_t column_table = wire_little(footer + 8, 8), global_table = wire_little(footer + 16, 8);
+    uint64_t n_global = wire_little(footer + 24, 4), n_columns = wire_little(footer + 28, 4);
+    uint64_t major = wire_little(footer + 32, 2), minor = wire_little(footer + 34, 2);
     if (major != 2 || (minor != 1 && minor != 2))
         return refuse_version(major, minor, err);
     f->minor = (int)minor;

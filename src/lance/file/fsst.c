@@ -12,7 +12,7 @@ lancelet_status lance_fsst_open(wire_span table, lance_fsst *out, lancelet_error
     memset(out, 0, sizeof *out);
     if (table.size < 8)
         return base_fail(err, LANCELET_CORRUPT, "an FSST symbol table is too short");
-    uint64_t header = lance_little(table.data, 8);
+    uint64_t header = wire_little(table.data, 8);
     if (header >> 32 != MAGIC)
         return base_fail(err, LANCELET_CORRUPT, "an FSST symbol table does not begin as one");
     out->on = header >> 24 & 1;

@@ -135,9 +135,9 @@ static lancelet_status read_value(const fullzip *z, wire_span row, base_buffer *
         row.data++;
         row.size--;
     }
-    if (row.size < z->length_bytes || lance_little(row.data, z->length_bytes) > row.size - z->length_bytes)
+    if (row.size < z->length_bytes || wire_little(row.data, z->length_bytes) > row.size - z->length_bytes)
         return base_fail(err, LANCELET_CORRUPT, "a FullZip row is shorter than its length says");
-    wire_span value = {row.data + z->length_bytes, (size_t)lance_little(row.data, z->length_bytes)};
+    wire_span value = {row.data + z->length_bytes, (size_t)wire_little(row.data, z->length_bytes)};
     if (z->general)
         RETURN_IF_ERROR(lance_leaf_unpack(&z->compression, value, unpacked, &value, err));
     if (!z->fsst)
@@ -154,8 +154,8 @@ static lancelet_status read_variable(const fullzip *z, uint64_t first, uint64_t 
     base_buffer unpacked = {0};
     lancelet_status status = LANCELET_OK;
     for (uint64_t i = first; status == LANCELET_OK && i < first + n; i++) {
-        uint64_t from = lance_little(index + i * z->index_bytes, z->index_bytes);
-        uint64_t to = lance_little(index + (i + 1) * z->index_bytes, z->index_bytes);
+        uint64_t from = wire_little(index + i * z->index_bytes, z->index_bytes);
+        uint64_t to = wire_little(index + (i + 1) * z->index_bytes, z->index_bytes);
         if (from > to || to > data.size)
             status = base_fail(err, LANCELET_CORRUPT, "a FullZip page's repetition index points outside it");
         else

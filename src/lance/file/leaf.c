@@ -73,10 +73,10 @@ lancelet_status lance_leaf_unpack(const lance_leaf *general, wire_span in, base_
     if (in.size < prefix)
         return base_fail(err, LANCELET_CORRUPT, "a compressed buffer is too short");
     if (scheme == 2 &&
-        lance_little(in.data, 4) == 0xFD2FB528) /* a zstd frame without Lance's length before it */
+        wire_little(in.data, 4) == 0xFD2FB528) /* a zstd frame without Lance's length before it */
         return base_fail(err, LANCELET_UNSUPPORTED,
                          "zstd data of an early Lance version, without its length, is not read");
-    uint64_t size = lance_little(in.data, prefix);
+    uint64_t size = wire_little(in.data, prefix);
     /* The most that one byte can stand for: a zstd block of 128 KiB takes at least 4, an lz4 length byte adds 255. */
     uint64_t ratio = scheme == 1 ? 255 : 32768;
     if (size / ratio > in.size - prefix)
@@ -114,7 +114,7 @@ static lancelet_status inline_bitpacking(wire_span in, uint64_t n, uint32_t bits
     for (uint64_t i = 0; i < blocks; i++, to += BLOCK * word) {
         if (in.size < word)
             return too_short("bit-packed", err);
-        uint64_t width = lance_little(in.data, (size_t)word);
+        uint64_t width = wire_little(in.data, (size_t)word);
         if (width > bits)
             return base_fail(err, LANCELET_CORRUPT, "bit-packed values of %u bits claim a wider width", bits);
         uint64_t packed = width * (BLOCK / 8);
@@ -176,9 +176,9 @@ static lancelet_status run_lengths(const lance_leaf *leaf, const wire_span *buff
         l = buffers[1];
     } else {
         wire_span in = buffers[0];
-        if (in.size < 8 || lance_little(in.data, 8) > in.size - 8)
+        if (in.size < 8 || wire_little(in.data, 8) > in.size - 8)
             return too_short("run-length", err);
-        v = (wire_span){in.data + 8, (size_t)lance_little(in.data, 8)};
+        v = (wire_span){in.data + 8, (size_t)wire_little(in.data, 8)};
         l = (wire_span){in.data + 8 + v.size, in.size - 8 - v.size};
     }
     uint64_t word = bits / 8, runs = lance_min(v.size / word, l.size);
@@ -288,7 +288,7 @@ lancelet_status lance_leaf_levels(wire_span encoding, wire_span block, uint64_t 
 {
     RETURN_IF_ERROR(lance_leaf_fixed(encoding, &block, 1, n, 16, scratch, levels, err));
     for (uint64_t i = 0; i < n; i++)
-        if (lance_little(*levels + 2 * i, 2) > 1)
+        if (wire_little(*levels + 2 * i, 2) > 1)
             return base_fail(err, LANCELET_CORRUPT, "a definition level is neither 0 nor 1");
     return LANCELET_OK;
 }
@@ -323,14 +323,14 @@ lancelet_status lance_strings_chunk(wire_span encoding, wire_span buffer, uint64
 /* A block carries a small header: the offsets' bits and where the bytes begin; offsets count from there. */
 lancelet_status lance_strings_block(wire_span block, uint64_t n, lance_strings *out, lancelet_error *err)
 {
-    uint64_t bits = block.size >= 4 ? lance_little(block.data, 4) : 0;
+    uint64_t bits = block.size >= 4 ? wire_little(block.data, 4) : 0;
     if (bits != 32 && bits != 64)
         return base_fail(err, LANCELET_CORRUPT,
                          "a dictionary of strings has offsets neither of 32 nor of 64 bits");
     size_t word = (size_t)bits / 8;
     if (block.size < 2 * word || n >= (block.size - 2 * word) / word)
         return too_short("dictionary", err);
-    uint64_t start = lance_little(block.data + word, word);
+    uint64_t start = wire_little(block.data + word, word);
     if (start < 2 * word + (n + 1) * word || start > block.size)
         return base_fail(err, LANCELET_CORRUPT, "a dictionary's strings begin outside of it");
     out->offset_bytes = word;
@@ -345,7 +345,7 @@ lancelet_status lance_strings_at(const lance_strings *s, uint64_t i, wire_span *
     if (i >= s->n)
         return base_fail(err, LANCELET_CORRUPT, "a dictionary index is out of range");
     const uint8_t *p = s->offsets + i * s->offset_bytes;
-    uint64_t from = lance_little(p, s->offset_bytes), to = lance_little(p + s->offset_bytes, s->offset_bytes);
+    uint64_t from = wire_little(p, s->offset_bytes), to = wire_little(p + s->offset_bytes, s->offset_bytes);
     if (from > to || to > s->bytes.size)
         return base_fail(err, LANCELET_CORRUPT, "a string's offsets lie outside its page");
     *out = (wire_span){s->bytes.data + from, (size_t)(to - from)};

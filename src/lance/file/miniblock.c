@@ -6,7 +6,12 @@
  * Only the chunks that hold wanted rows are decoded; a chunk holds at most 32,768 values. */
 #include "lance/file/page.h"
 
-enum { CHUNK_VALUES = 32768, VALUE_BUFFERS = 3, DICTIONARY_BUFFER = 2 };
+enum {
+    CHUNK_VALUES = 32768,
+    VALUE_BUFFERS = 3,
+    DICTIONARY_BUFFER = 2,
+    DICTIONARY_ITEMS = 1 << 24 /* of numbers, at most: packed ones may take nearly no bytes */
+};
 
 typedef struct miniblock {
     const lance_page_view *view;
@@ -43,18 +48,16 @@ static lancelet_status open_dictionary(miniblock *m, wire_span encoding, lancele
     if (m->view->n_buffers <= DICTIONARY_BUFFER)
         return base_fail(err, LANCELET_CORRUPT, "a page's dictionary is missing");
     wire_span block = m->view->buffers[DICTIONARY_BUFFER];
-    RETURN_IF_ERROR(lance_leaf_open(encoding, &leaf, err));
     if (m->type->kind != LANCE_VARIABLE) {
         if (m->type->kind == LANCE_BOOL || m->type->kind == LANCE_LIST)
             return base_fail(err, LANCELET_CORRUPT, "a page has a dictionary where its type has none");
-        lance_leaf plain = leaf;
-        if (leaf.kind == LANCE_GENERAL)
-            RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, 3), &plain, err));
-        if (plain.kind != LANCE_FLAT) /* so the number of items is bounded by bytes that are there */
-            return lance_leaf_refuse(&plain, "a dictionary of numbers", err);
+        if (m->n_words > DICTIONARY_ITEMS)
+            return base_fail(err, LANCELET_LIMIT, "a page's dictionary of numbers has more than %d items",
+                             DICTIONARY_ITEMS);
         return lance_leaf_fixed(encoding, &block, 1, m->n_words, m->type->item_bits, &m->dictionary_scratch,
                                 &m->fixed, err);
     }
+    RETURN_IF_ERROR(lance_leaf_open(encoding, &leaf, err));
     if (leaf.kind == LANCE_GENERAL) {
         RETURN_IF_ERROR(lance_leaf_unpack(&leaf, block, &m->dictionary_scratch.unpacked, &block, err));
         RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, 3), &leaf, err));
@@ -167,11 +170,11 @@ static lancelet_status decode_chunk(const miniblock *m, wire_span bytes, uint64_
     c->n = n;
     if (!take(bytes, &at, 2 + definition_field + m->n_buffers * m->size_bytes, &header))
         return base_fail(err, LANCELET_CORRUPT, "a chunk is too short");
-    uint64_t n_levels = lance_little(header.data, 2);
-    if (m->levels.data && (n_levels != n || !take(bytes, &at, lance_little(header.data + 2, 2), &definition)))
+    uint64_t n_levels = wire_little(header.data, 2);
+    if (m->levels.data && (n_levels != n || !take(bytes, &at, wire_little(header.data + 2, 2), &definition)))
         return base_fail(err, LANCELET_CORRUPT, "a chunk's definition levels do not fit it");
     for (size_t i = 0; i < m->n_buffers; i++) {
-        uint64_t size = lance_little(header.data + 2 + definition_field + i * m->size_bytes, m->size_bytes);
+        uint64_t size = wire_little(header.data + 2 + definition_field + i * m->size_bytes, m->size_bytes);
         if (!take(bytes, &at, size, &buffers[i]))
             return base_fail(err, LANCELET_CORRUPT, "a chunk's values do not fit it");
     }
@@ -185,10 +188,10 @@ static lancelet_status append_one(const miniblock *m, const chunk *c, uint64_t i
                                   lancelet_error *err)
 {
     wire_span s;
-    if (c->levels && lance_little(c->levels + 2 * i, 2) != 0)
+    if (c->levels && wire_little(c->levels + 2 * i, 2) != 0)
         return lance_sink_nulls(sink, 1, err);
     if (m->dictionary) {
-        uint64_t index = lance_little(c->fixed + 4 * i, 4);
+        uint64_t index = wire_little(c->fixed + 4 * i, 4);
         if (m->type->kind != LANCE_VARIABLE) {
             if (index >= m->n_words)
                 return base_fail(err, LANCELET_CORRUPT, "a dictionary index is out of range");
@@ -222,7 +225,7 @@ static lancelet_status append(const miniblock *m, const chunk *c, uint64_t first
     if (c->items_valid)
         RETURN_IF_ERROR(lance_sink_items(sink, row, c->items_valid, first * m->type->items, n, err));
     for (uint64_t i = 0; c->levels && i < n; i++)
-        if (lance_little(c->levels + 2 * (first + i), 2) != 0)
+        if (wire_little(c->levels + 2 * (first + i), 2) != 0)
             RETURN_IF_ERROR(lance_sink_set_null(sink, row + i, err));
     return LANCELET_OK;
 }
@@ -234,7 +237,7 @@ static lancelet_status read_chunks(const miniblock *m, const lance_range *ranges
     uint64_t n_chunks = words.size / m->size_bytes, first = 0, left = m->view->page->rows, at = 0;
     size_t r = 0;
     for (uint64_t i = 0; i < n_chunks && r < n_ranges; i++) {
-        uint64_t word = lance_little(words.data + i * m->size_bytes, m->size_bytes);
+        uint64_t word = wire_little(words.data + i * m->size_bytes, m->size_bytes);
         uint64_t size = ((word >> 4) + 1) * 8, n = i + 1 == n_chunks ? left : (uint64_t)1 << (word & 15);
         if (size > data.size - at || n > left || n > CHUNK_VALUES)
             return base_fail(err, LANCELET_CORRUPT, "a page's chunks do not fit it");

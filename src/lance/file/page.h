@@ -65,6 +65,7 @@ typedef struct lance_type {
     uint64_t items;       /* N of fixed_size_list<N>, else 1 */
     size_t width;         /* bytes a value, 0 for bool and variable */
     uint32_t offset_bits; /* 32 or 64 for variable, else 0 */
+    bool text;            /* variable: UTF-8 */
 } lance_type;
 /* UNSUPPORTED names the type that is not read or written. */
 lancelet_status lance_type_of(const struct ArrowSchema *schema, lance_type *out,
@@ -194,13 +195,6 @@ lancelet_status lance_strings_at(const lance_strings *s, uint64_t i, wire_span *
 void lance_unpack_1024(const uint8_t *packed, uint32_t bits, uint32_t width, uint8_t *out);
 
 /* ---- small helpers ---- */
-static inline uint64_t lance_little(const uint8_t *p, size_t n)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
-}
 static inline bool lance_bit(const uint8_t *bits, uint64_t i)
 {
     return bits[i >> 3] >> (i & 7) & 1;

@@ -4,6 +4,8 @@
  * vectors can be used where it lies. */
 #include "lance/file/write.h"
 
+#include "base/text.h"
+
 enum { ALIGNMENT = 64, PAGE_BYTES = 8 << 20 };
 
 typedef struct column_writer {
@@ -175,6 +177,8 @@ static lancelet_status add_string(lance_pending *p, const struct ArrowSchema *sc
     if (n > INT32_MAX)
         return base_fail(err, LANCELET_LIMIT,
                          "a value of %zu bytes is larger than the 2 GiB that a value may have", n);
+    if (p->type.text && !base_utf8_valid(bytes, n))
+        return base_fail(err, LANCELET_INVALID, "the text of row %lld is not UTF-8", (long long)i);
     uint32_t length = (uint32_t)n;
     p->longest = n > p->longest ? n : p->longest;
     if (!base_buffer_append(&p->lengths, &length, 4) || (n > 0 && !base_buffer_append(&p->values, bytes, n)))
@@ -279,12 +283,7 @@ uint64_t lance_file_writer_rows(const lance_file_writer *w)
 
 static bool put_table_entry(base_buffer *table, uint64_t position, uint64_t size)
 {
-    uint8_t entry[16];
-    for (size_t i = 0; i < 8; i++) {
-        entry[i] = (uint8_t)(position >> (8 * i));
-        entry[8 + i] = (uint8_t)(size >> (8 * i));
-    }
-    return base_buffer_append(table, entry, sizeof entry);
+    return wire_put_little(table, position, 8) && wire_put_little(table, size, 8);
 }
 
 static lancelet_status write_descriptor(lance_file_writer *w, base_buffer *table, lancelet_error *err)
@@ -317,31 +316,29 @@ static lancelet_status write_column_metadata(lance_file_writer *w, const column_
     return status;
 }
 
-static void little(uint8_t *to, uint64_t v, size_t n)
+static bool put_footer(const lance_file_writer *w, const uint64_t at[3], base_buffer *out)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] = (uint8_t)(v >> (8 * i));
+    return wire_put_little(out, at[0], 8) && wire_put_little(out, at[1], 8) &&
+           wire_put_little(out, at[2], 8) && wire_put_little(out, 1, 4) &&
+           wire_put_little(out, w->n_columns, 4) && wire_put_little(out, 2, 2) &&
+           wire_put_little(out, (uint64_t)w->minor, 2) && base_buffer_append_string(out, "LANC");
 }
 
 static lancelet_status write_frame(lance_file_writer *w, base_buffer *column_table, base_buffer *global_table,
                                    lancelet_error *err)
 {
-    uint8_t footer[40];
+    uint64_t at[3]; /* of the columns' metadata, their table, the global buffers' table */
     RETURN_IF_ERROR(write_descriptor(w, global_table, err));
     RETURN_IF_ERROR(align(w, err));
-    little(footer, w->file.position, 8);
+    at[0] = w->file.position;
     for (size_t i = 0; i < w->n_columns; i++)
         RETURN_IF_ERROR(write_column_metadata(w, &w->columns[i], column_table, err));
-    little(footer + 8, w->file.position, 8);
+    at[1] = w->file.position;
     RETURN_IF_ERROR(base_writer_write(&w->file, column_table->data, column_table->size, err));
-    little(footer + 16, w->file.position, 8);
-    RETURN_IF_ERROR(base_writer_write(&w->file, global_table->data, global_table->size, err));
-    little(footer + 24, 1, 4);
-    little(footer + 28, w->n_columns, 4);
-    little(footer + 32, 2, 2);
-    little(footer + 34, (uint64_t)w->minor, 2);
-    memcpy(footer + 36, "LANC", 4);
-    return base_writer_write(&w->file, footer, sizeof footer, err);
+    at[2] = w->file.position;
+    if (!put_footer(w, at, global_table)) /* the footer stands right behind this table */
+        return base_fail_memory(err);
+    return base_writer_write(&w->file, global_table->data, global_table->size, err);
 }
 
 lancelet_status lance_file_writer_finish(lance_file_writer *w, bool sync, uint64_t *size, lancelet_error *err)

@@ -50,14 +50,6 @@ static bool put_layers(base_buffer *b, uint32_t field, bool nullable)
     return wire_put_packed(b, field, &layer, 1);
 }
 
-static bool put_little(base_buffer *b, uint64_t v, size_t n)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(v >> (8 * i));
-    return base_buffer_append(b, bytes, n);
-}
-
 static bool pad(base_buffer *b, size_t multiple)
 {
     static const uint8_t zeros[64];
@@ -103,10 +95,10 @@ static bool chunk_values(const lance_pending *p, uint64_t first, uint64_t n, uin
         return base_buffer_append(out, p->values.data + first * p->type.width, (size_t)n * p->type.width);
     size_t word = p->type.offset_bits / 8;
     uint64_t offset = (n + 1) * word, bytes = 0;
-    ok = put_little(out, offset, word);
+    ok = wire_put_little(out, offset, word);
     for (uint64_t i = 0; ok && i < n; i++) {
         bytes += length_of(p, first + i);
-        ok = put_little(out, offset + bytes, word);
+        ok = wire_put_little(out, offset + bytes, word);
     }
     ok = ok && (bytes == 0 || base_buffer_append(out, p->values.data + at, (size_t)bytes));
     return ok && pad(out, word); /* readers refuse another length */
@@ -115,12 +107,12 @@ static bool chunk_values(const lance_pending *p, uint64_t first, uint64_t n, uin
 static bool put_chunk(const lance_pending *p, uint64_t first, uint64_t n, int minor,
                       const base_buffer *values, base_buffer *out)
 {
-    bool ok = pad(out, 8) && put_little(out, p->nulls ? n : 0, 2);
+    bool ok = pad(out, 8) && wire_put_little(out, p->nulls ? n : 0, 2);
     if (p->nulls)
-        ok = ok && put_little(out, 2 * n, 2);
-    ok = ok && put_little(out, values->size, minor >= 2 ? 4 : 2) && pad(out, 8);
+        ok = ok && wire_put_little(out, 2 * n, 2);
+    ok = ok && wire_put_little(out, values->size, minor >= 2 ? 4 : 2) && pad(out, 8);
     for (uint64_t i = 0; ok && p->nulls && i < n; i++)
-        ok = put_little(out, p->null.data[first + i], 2);
+        ok = wire_put_little(out, p->null.data[first + i], 2);
     return ok && pad(out, 8) && base_buffer_append(out, values->data, values->size) && pad(out, 8);
 }
 
@@ -163,7 +155,7 @@ static bool make_chunks(const lance_pending *p, int minor, lance_made_page *out)
             for (uint64_t i = 0; i < n; i++)
                 at += length_of(p, first + i);
         uint64_t size = out->buffers[1].size - start;
-        ok = ok && put_little(&out->buffers[0], (size / 8 - 1) << 4 | log, minor >= 2 ? 4 : 2);
+        ok = ok && wire_put_little(&out->buffers[0], (size / 8 - 1) << 4 | log, minor >= 2 ? 4 : 2);
         first += n;
     }
     base_buffer_free(&values);
@@ -197,7 +189,7 @@ static bool zip_fixed(const lance_pending *p, lance_made_page *out)
     }
     bool ok = true;
     for (uint64_t i = 0; ok && i < p->rows; i++)
-        ok = put_little(&out->buffers[0], p->null.data[i], 1) &&
+        ok = wire_put_little(&out->buffers[0], p->null.data[i], 1) &&
              base_buffer_append(&out->buffers[0], p->values.data + i * p->type.width, p->type.width);
     return ok;
 }
@@ -211,17 +203,17 @@ static bool zip_variable(const lance_pending *p, lance_made_page *out)
     out->n_buffers = 2;
     for (uint64_t i = 0; ok && i < p->rows; i++) {
         uint32_t n = length_of(p, i);
-        ok = put_little(&out->buffers[1], row, width);
+        ok = wire_put_little(&out->buffers[1], row, width);
         if (p->nulls)
-            ok = ok && put_little(&out->buffers[0], p->null.data[i], 1);
+            ok = ok && wire_put_little(&out->buffers[0], p->null.data[i], 1);
         if (!p->null.data[i]) {
-            ok = ok && put_little(&out->buffers[0], n, (size_t)lengths);
+            ok = ok && wire_put_little(&out->buffers[0], n, (size_t)lengths);
             ok = ok && (n == 0 || base_buffer_append(&out->buffers[0], p->values.data + at, n));
         }
         at += n;
         row = out->buffers[0].size;
     }
-    return ok && put_little(&out->buffers[1], row, width);
+    return ok && wire_put_little(&out->buffers[1], row, width);
 }
 
 static bool make_fullzip(const lance_pending *p, lance_made_page *out)

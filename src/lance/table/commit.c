@@ -15,8 +15,6 @@
 
 enum { MOST_ATTEMPTS = 1000, UUID_SIZE = 37 };
 
-static const lancelet_write_options write_defaults = LANCELET_WRITE_OPTIONS_INIT;
-
 static lancelet_status make_uuid(char out[UUID_SIZE], lancelet_error *err)
 {
     static const char hex[] = "0123456789abcdef";
@@ -352,6 +350,8 @@ static lancelet_status land_once(attempt *a, bool *published, bool *again, lance
     RETURN_IF_ERROR(table_find_newest(base->path, &newest, err));
     if (!newest.any)
         return base_fail(err, LANCELET_NOT_FOUND, "the table %s is gone", base->path);
+    if (newest.version == UINT64_MAX)
+        return base_fail(err, LANCELET_LIMIT, "the table %s has no version numbers left", base->path);
     if (newest.version < read)
         return base_fail(err, LANCELET_CONFLICT, "the table %s was replaced by another one meanwhile",
                          base->path);
@@ -405,29 +405,8 @@ static lancelet_status land(table_plan *plan, const lancelet_write_options *opti
 
 /* ---- plans ---- */
 
-typedef struct metadata_collector {
-    base_arena *arena;
-    table_plan *plan;
-    bool counting, ok;
-} metadata_collector;
-
-static bool collect_metadata(void *arg, const char *key, size_t nk, const char *value, size_t nv)
-{
-    metadata_collector *c = arg;
-    if (c->counting) {
-        c->plan->n_schema_metadata++;
-        return true;
-    }
-    lancelet_key_value *kv = &c->plan->schema_metadata[c->plan->n_schema_metadata++];
-    kv->key = base_arena_strndup(c->arena, key, nk);
-    kv->value = base_arena_strndup(c->arena, value, nv);
-    c->ok = kv->key && kv->value;
-    return c->ok;
-}
-
 /* The schema of an Overwrite: Field messages and metadata out of what the stream says. */
-static lancelet_status plan_schema(table_plan *plan, const struct ArrowSchema *schema, base_arena *arena,
-                                   lancelet_error *err)
+static lancelet_status plan_schema(table_plan *plan, const struct ArrowSchema *schema, lancelet_error *err)
 {
     if (strcmp(schema->format, "+s") != 0 || schema->n_children < 1)
         return base_fail(err, LANCELET_INVALID, "the rows have no columns");
@@ -439,18 +418,7 @@ static lancelet_status plan_schema(table_plan *plan, const struct ArrowSchema *s
     if (!plan->fields)
         return base_fail_memory(err);
     RETURN_IF_ERROR(table_fields_from_schema(schema, plan->fields, err));
-    metadata_collector collector = {arena, plan, true, true};
-    arrow_schema_metadata_each(schema, collect_metadata, &collector);
-    size_t bytes;
-    if (!base_mul_size(plan->n_schema_metadata + 1, sizeof *plan->schema_metadata, &bytes))
-        return base_fail_memory(err);
-    plan->schema_metadata = base_arena_alloc(arena, bytes);
-    plan->n_schema_metadata = 0;
-    collector.counting = false;
-    if (!plan->schema_metadata)
-        return base_fail_memory(err);
-    arrow_schema_metadata_each(schema, collect_metadata, &collector);
-    return collector.ok ? LANCELET_OK : base_fail_memory(err);
+    return table_put_metadata(schema, 1, &plan->schema_metadata, err);
 }
 
 static void plan_free(table_plan *plan)
@@ -460,6 +428,7 @@ static void plan_free(table_plan *plan)
     for (size_t i = 0; plan->fields && i < plan->n_fields; i++)
         base_buffer_free(&plan->fields[i]);
     base_free(plan->fields);
+    base_buffer_free(&plan->schema_metadata);
 }
 
 /* Writes the rows of an Overwrite, whose schema is their own. */
@@ -505,9 +474,14 @@ static lancelet_status write_more_rows(table_plan *plan, const struct ArrowSchem
 
 static lancelet_status check_config(const lancelet_key_value *config, size_t n, lancelet_error *err)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!config[i].key || !*config[i].key)
             return base_fail(err, LANCELET_INVALID, "a config entry has no key");
+        RETURN_IF_ERROR(table_check_text("a config key", config[i].key, strlen(config[i].key), err));
+        if (config[i].value)
+            RETURN_IF_ERROR(
+                table_check_text("a config value", config[i].value, strlen(config[i].value), err));
+    }
     return LANCELET_OK;
 }
 
@@ -517,6 +491,8 @@ static lancelet_status check_change(const lancelet_change *c, lancelet_error *er
         return base_fail(err, LANCELET_INVALID, "an overwrite needs rows and no deletions");
     if (!c->rows && !c->n_delete && !c->n_config)
         return base_fail(err, LANCELET_INVALID, "the change is empty");
+    if (c->predicate)
+        RETURN_IF_ERROR(table_check_text("the predicate", c->predicate, strlen(c->predicate), err));
     return check_config(c->config, c->n_config, err);
 }
 
@@ -529,7 +505,7 @@ static lancelet_status plan_rows(table_plan *plan, const lancelet_change *c,
     RETURN_IF_ERROR(arrow_stream_schema(c->rows, &schema, err));
     lancelet_status status;
     if (c->overwrite) {
-        status = plan_schema(plan, &schema, arena, err);
+        status = plan_schema(plan, &schema, err);
         if (status == LANCELET_OK)
             status = write_new_rows(plan, plan->base->path, &schema, c->rows, options, trail, arena, err);
     } else if (strcmp(schema.format, "+s") != 0) {
@@ -581,11 +557,14 @@ lancelet_status lancelet_table_commit(const lancelet_table *table, const lancele
                                       const lancelet_write_options *options, lancelet_table **out,
                                       lancelet_error *err)
 {
-    if (!table || !change)
-        return base_fail(err, LANCELET_INVALID, "lancelet_table_commit was given no table or no change");
-    lancelet_status status = commit(table, change, options ? options : &write_defaults, out, err);
-    if (change->rows)
-        arrow_stream_release(change->rows);
+    lancelet_change c = LANCELET_CHANGE_INIT;
+    lancelet_write_options o = LANCELET_WRITE_OPTIONS_INIT;
+    base_options(&c, sizeof c, change);
+    base_options(&o, sizeof o, options);
+    lancelet_status status =
+        table ? commit(table, &c, &o, out, err)
+              : base_fail(err, LANCELET_INVALID, "lancelet_table_commit was given no table");
+    arrow_stream_release(c.rows);
     return status;
 }
 
@@ -647,7 +626,7 @@ static lancelet_status create(const char *path, struct ArrowArrayStream *rows, t
     RETURN_IF_ERROR(base_file_stat(path, &before, err));
     struct ArrowSchema schema = {0};
     RETURN_IF_ERROR(arrow_stream_schema(rows, &schema, err));
-    lancelet_status status = plan_schema(plan, &schema, arena, err);
+    lancelet_status status = plan_schema(plan, &schema, err);
     bool made = status == LANCELET_OK;
     if (status == LANCELET_OK)
         status = make_folders(path, !options->no_sync, err);
@@ -675,14 +654,16 @@ lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream 
                                       const lancelet_write_options *options, lancelet_table **out,
                                       lancelet_error *err)
 {
-    if (!path || !rows)
-        return base_fail(err, LANCELET_INVALID, "lancelet_table_create was given no path or no stream");
+    lancelet_write_options o = LANCELET_WRITE_OPTIONS_INIT;
+    base_options(&o, sizeof o, options);
     table_plan plan = {.operation = TABLE_OVERWRITE, .config = config, .n_config = n_config, .minor = 1};
     table_trail trail = {0};
     base_arena arena = {0};
     bool published = false;
     lancelet_status status =
-        create(path, rows, &plan, options ? options : &write_defaults, &trail, &arena, &published, out, err);
+        path && *path && rows
+            ? create(path, rows, &plan, &o, &trail, &arena, &published, out, err)
+            : base_fail(err, LANCELET_INVALID, "lancelet_table_create was given no path or no stream");
     table_trail_free(&trail);
     plan_free(&plan);
     base_arena_free(&arena);

@@ -70,15 +70,11 @@ static lancelet_status set_checked(table_bitmap *b, uint64_t row, lancelet_error
 
 static uint32_t read_u16(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+    return (uint32_t)wire_little(p, 2);
 }
 static uint32_t read_u32(const uint8_t *p)
 {
-    return read_u16(p) | read_u16(p + 2) << 16;
-}
-static uint64_t read_u64(const uint8_t *p)
-{
-    return read_u32(p) | (uint64_t)read_u32(p + 4) << 32;
+    return (uint32_t)wire_little(p, 4);
 }
 
 /* Bits set among the 65,536 rows of container `key`. */
@@ -91,27 +87,19 @@ static uint32_t container_count(const table_bitmap *b, uint64_t key)
     return n;
 }
 
-static bool put_le(base_buffer *out, uint64_t v, size_t n)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(v >> (8 * i));
-    return base_buffer_append(out, bytes, n);
-}
-
 static bool put_container(const table_bitmap *b, uint64_t key, uint32_t count, base_buffer *out)
 {
     uint64_t words = (b->rows + 63) / 64;
     for (uint64_t w = key * 1024; w < (key + 1) * 1024; w++) {
         uint64_t word = w < words ? b->words[w] : 0;
         if (count > ROARING_ARRAY_LIMIT) {
-            if (!put_le(out, word, 8))
+            if (!wire_put_little(out, word, 8))
                 return false;
             continue;
         }
         for (; word; word &= word - 1) {
             uint64_t row = w * 64 + (uint64_t)__builtin_ctzll(word);
-            if (!put_le(out, row & 0xffff, 2))
+            if (!wire_put_little(out, row & 0xffff, 2))
                 return false;
         }
     }
@@ -124,11 +112,11 @@ bool table_roaring_write(const table_bitmap *b, base_buffer *out)
     uint32_t n = 0;
     for (uint64_t key = 0; key < keys; key++)
         n += container_count(b, key) > 0;
-    if (!put_le(out, ROARING_NO_RUNS, 4) || !put_le(out, n, 4))
+    if (!wire_put_little(out, ROARING_NO_RUNS, 4) || !wire_put_little(out, n, 4))
         return false;
     for (uint64_t key = 0; key < keys; key++) {
         uint32_t count = container_count(b, key);
-        if (count && (!put_le(out, key, 2) || !put_le(out, count - 1, 2)))
+        if (count && (!wire_put_little(out, key, 2) || !wire_put_little(out, count - 1, 2)))
             return false;
     }
     uint64_t at = 8 + (uint64_t)n * 8;
@@ -136,7 +124,7 @@ bool table_roaring_write(const table_bitmap *b, base_buffer *out)
         uint32_t count = container_count(b, key);
         if (!count)
             continue;
-        if (!put_le(out, at, 4))
+        if (!wire_put_little(out, at, 4))
             return false;
         at += count > ROARING_ARRAY_LIMIT ? (uint64_t)ROARING_BITMAP_SIZE : 2 * (uint64_t)count;
     }
@@ -282,7 +270,7 @@ static lancelet_status set_rows(const uint8_t *buffer, size_t n, int codec, uint
     if (codec >= 0) {
         if (n < 8)
             return fail_arrow("a buffer is cut", err);
-        uint64_t size = read_u64(buffer);
+        uint64_t size = wire_little(buffer, 8);
         buffer += 8;
         n -= 8;
         if (size != UINT64_MAX) { /* UINT64_MAX: stored as it is */
@@ -317,13 +305,13 @@ static lancelet_status read_batch(flat message, const uint8_t *body, size_t body
         return fail_arrow("a block is no record batch", err);
     size_t batch = flat_follow(message, flat_field(message, root, 2, 4));
     size_t length_at = flat_field(message, batch, 0, 8);
-    uint64_t length = length_at ? read_u64(message.bytes + length_at) : 0;
+    uint64_t length = length_at ? wire_little(message.bytes + length_at, 8) : 0;
     uint32_t n_nodes = 0, n_buffers = 0;
     size_t nodes = flat_vector(message, batch, 1, 16, &n_nodes),
            buffers = flat_vector(message, batch, 2, 16, &n_buffers);
     if (!batch || !nodes || !buffers || n_nodes != 1 || n_buffers != 2)
         return fail_arrow("it has not one column of numbers", err);
-    if (read_u64(message.bytes + nodes) != length || read_u64(message.bytes + nodes + 8) != 0)
+    if (wire_little(message.bytes + nodes, 8) != length || wire_little(message.bytes + nodes + 8, 8) != 0)
         return fail_arrow("it has nulls, or columns of several lengths", err);
     int codec = -1;
     size_t compression = flat_follow(message, flat_field(message, batch, 3, 4));
@@ -334,7 +322,8 @@ static lancelet_status read_batch(flat message, const uint8_t *body, size_t body
             return base_fail(err, LANCELET_UNSUPPORTED,
                              "it is an Arrow file packed with LZ4, which is not implemented");
     }
-    uint64_t offset = read_u64(message.bytes + buffers + 16), size = read_u64(message.bytes + buffers + 24);
+    uint64_t offset = wire_little(message.bytes + buffers + 16, 8),
+             size = wire_little(message.bytes + buffers + 24, 8);
     if (!base_range_ok(offset, size, body_size))
         return fail_arrow("a buffer lies outside of its body", err);
     if (length == 0)
@@ -357,7 +346,8 @@ lancelet_status table_arrow_rows_read(const uint8_t *bytes, size_t n, table_bitm
                                 &n_blocks); /* Block {i64 offset, i32 metadata length, pad, i64 body} */
     for (uint32_t i = 0; blocks && i < n_blocks; i++) {
         const uint8_t *block = footer.bytes + blocks + 24 * (size_t)i;
-        uint64_t offset = read_u64(block), metadata = read_u32(block + 8), body = read_u64(block + 16);
+        uint64_t offset = wire_little(block, 8), metadata = read_u32(block + 8),
+                 body = wire_little(block + 16, 8);
         if (metadata < 16 || !base_range_ok(offset, metadata, n) ||
             !base_range_ok(offset + metadata, body, n))
             return fail_arrow("a block lies outside of it", err);

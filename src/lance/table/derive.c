@@ -39,14 +39,7 @@ static bool put_schema(const table_plan *plan, base_buffer *out)
     bool ok = true;
     for (size_t i = 0; i < plan->n_fields && ok; i++)
         ok = wire_put_bytes(out, 1, plan->fields[i].data, plan->fields[i].size);
-    for (size_t i = 0; i < plan->n_schema_metadata && ok; i++) {
-        base_buffer entry = {0};
-        ok = wire_put_string(&entry, 1, plan->schema_metadata[i].key) &&
-             wire_put_string(&entry, 2, plan->schema_metadata[i].value) &&
-             wire_put_bytes(out, 5, entry.data, entry.size);
-        base_buffer_free(&entry);
-    }
-    return ok;
+    return ok && table_put_planned_metadata(plan, TABLE_SCHEMA_METADATA, out);
 }
 
 static const table_touched *touched(const table_plan *plan, uint64_t id)
@@ -105,15 +98,6 @@ static bool put_new_fragments(const table_derive *d, base_buffer *out, uint64_t 
     return true;
 }
 
-static bool put_pair(base_buffer *out, uint32_t number, const char *key, const char *value)
-{
-    base_buffer entry = {0};
-    bool ok = wire_put_string(&entry, 1, key) && wire_put_string(&entry, 2, value) &&
-              wire_put_bytes(out, number, entry.data, entry.size);
-    base_buffer_free(&entry);
-    return ok;
-}
-
 /* The last change of a key wins. */
 static bool changes(const table_plan *plan, const char *key, size_t from)
 {
@@ -126,11 +110,14 @@ static bool changes(const table_plan *plan, const char *key, size_t from)
 static bool put_config(const table_derive *d, base_buffer *out, bool *any)
 {
     const table_manifest *m = d->current;
-    for (size_t i = 0; m && i < m->n_config; i++) {
-        if (changes(d->plan, m->config[i].key, 0))
+    wire_span rest = m ? m->message : (wire_span){NULL, 0};
+    wire_field f;
+    bool bad = false;
+    for (size_t i = 0; m && i < m->n_config && wire_next(&rest, &f, &bad);) {
+        if (f.number != 16 || f.type != 2 || changes(d->plan, m->config[i++].key, 0))
             continue;
         *any = true;
-        if (!put_pair(out, 16, m->config[i].key, m->config[i].value))
+        if (!base_buffer_append(out, f.raw.data, f.raw.size)) /* as it stands: a value may hold a NUL */
             return false;
     }
     for (size_t i = 0; i < d->plan->n_config; i++) {
@@ -138,7 +125,7 @@ static bool put_config(const table_derive *d, base_buffer *out, bool *any)
         if (!kv->value || changes(d->plan, kv->key, i + 1))
             continue;
         *any = true;
-        if (!put_pair(out, 16, kv->key, kv->value))
+        if (!table_put_pair(out, 16, kv->key, kv->value))
             return false;
     }
     return true;
@@ -168,9 +155,9 @@ static bool put_flags(const table_derive *d, base_buffer *out, bool deletions, b
 /* Fields that say who wrote what kind of table. */
 static bool put_identity(const table_derive *d, base_buffer *out)
 {
-    bool ok = put_pair(out, 13, "lancelet", LANCELET_VERSION);
+    bool ok = table_put_pair(out, 13, "lancelet", LANCELET_VERSION);
     if (ok && !d->current)
-        ok = put_pair(out, 15, "lance", d->plan->minor == 1 ? "2.1" : "2.2");
+        ok = table_put_pair(out, 15, "lance", d->plan->minor == 1 ? "2.1" : "2.2");
     return ok;
 }
 
@@ -187,15 +174,9 @@ static bool copy_kept(const table_derive *d, base_buffer *out)
     return true;
 }
 
-static bool put_length(base_buffer *out, size_t n)
-{
-    uint8_t bytes[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
-    return base_buffer_append(out, bytes, sizeof bytes);
-}
-
 static bool put_section(base_buffer *out, const uint8_t *data, size_t n)
 {
-    return put_length(out, n) && base_buffer_append(out, data, n);
+    return wire_put_little(out, n, 4) && base_buffer_append(out, data, n);
 }
 
 static lancelet_status put_message(const table_derive *d, bool with_index, uint64_t transaction_at,
@@ -235,13 +216,10 @@ lancelet_status table_manifest_derive(const table_derive *d, base_buffer *out, l
     uint64_t message_at = out->size;
     if (status == LANCELET_OK && (message.size > UINT32_MAX || d->transaction.size > UINT32_MAX))
         status = base_fail(err, LANCELET_LIMIT, "the manifest is larger than 4 GiB");
-    uint8_t trailer[16] = {0};
-    for (int i = 0; i < 8; i++)
-        trailer[i] = (uint8_t)(message_at >> (8 * i));
-    trailer[10] = 2; /* minor version of the manifest's framing */
-    memcpy(trailer + 12, "LANC", 4);
     if (status == LANCELET_OK &&
-        (!put_section(out, message.data, message.size) || !base_buffer_append(out, trailer, sizeof trailer)))
+        !(put_section(out, message.data, message.size) && wire_put_little(out, message_at, 8) &&
+          wire_put_little(out, 0, 2) && wire_put_little(out, 2, 2) /* version of this framing */ &&
+          base_buffer_append_string(out, "LANC")))
         status = base_fail_memory(err);
     base_buffer_free(&message);
     return status;

@@ -15,20 +15,12 @@
 
 enum { TRAILER = 16 }; /* u64 position, u16 major, u16 minor, "LANC" */
 
-static uint64_t read_le(const uint8_t *p, int n)
-{
-    uint64_t v = 0;
-    for (int i = n - 1; i >= 0; i--)
-        v = v << 8 | p[i];
-    return v;
-}
-
 /* The message of a section: u32 length, then the message. */
 static bool section(const uint8_t *bytes, size_t size, uint64_t at, wire_span *out)
 {
     if (!base_range_ok(at, 4, size))
         return false;
-    uint64_t n = read_le(bytes + at, 4);
+    uint64_t n = wire_little(bytes + at, 4);
     if (!base_range_ok(at + 4, n, size))
         return false;
     *out = (wire_span){bytes + at + 4, (size_t)n};
@@ -73,10 +65,20 @@ static int compare_ids(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int32_t id_of(uint64_t v)
 {
     return (int32_t)(uint32_t)v;
 } /* negative ids are ten-byte varints */
+
+static bool is_text(wire_span s)
+{
+    return s.size == 0 || (base_utf8_valid((const char *)s.data, s.size) && !memchr(s.data, 0, s.size));
+}
 
 static lancelet_status parse_field(table_manifest *m, wire_span raw, table_field *out, lancelet_error *err)
 {
@@ -86,13 +88,28 @@ static lancelet_status parse_field(table_manifest *m, wire_span raw, table_field
     out->id = id_of(wire_u64(raw, 3, 0));
     out->parent_id = id_of(wire_u64(raw, 4, 0));
     out->nullable = wire_u64(raw, 6, 0) != 0;
-    wire_span name = wire_bytes(raw, 2);
-    if (!base_utf8_valid((const char *)name.data, name.size) ||
-        memchr(name.data ? name.data : raw.data, 0, name.size))
-        return base_fail(err, LANCELET_CORRUPT, "the name of field %" PRId32 " is not UTF-8 text", out->id);
+    wire_span name = wire_bytes(raw, 2), type = wire_bytes(raw, 5);
+    if (!is_text(name) || !is_text(type))
+        return base_fail(err, LANCELET_CORRUPT, "the name or type of field %" PRId32 " is not UTF-8 text",
+                         out->id);
     out->name = arena_text(m, name);
-    out->logical_type = arena_text(m, wire_bytes(raw, 5));
+    out->logical_type = arena_text(m, type);
     return out->name && out->logical_type ? LANCELET_OK : base_fail_memory(err);
+}
+
+/* Columns are asked for by name, so a name says which. */
+static lancelet_status check_names(table_manifest *m, lancelet_error *err)
+{
+    const char **names = arena_array(m, m->n_top, sizeof *names);
+    if (!names)
+        return base_fail_memory(err);
+    for (size_t i = 0; i < m->n_top; i++)
+        names[i] = m->fields[m->top[i]].name;
+    qsort(names, m->n_top, sizeof *names, compare_names);
+    for (size_t i = 1; i < m->n_top; i++)
+        if (strcmp(names[i], names[i - 1]) == 0)
+            return base_fail(err, LANCELET_CORRUPT, "two columns have the name '%s'", names[i]);
+    return LANCELET_OK;
 }
 
 static lancelet_status parse_fields(table_manifest *m, lancelet_error *err)
@@ -130,7 +147,7 @@ static lancelet_status parse_fields(table_manifest *m, lancelet_error *err)
     for (size_t i = 1; i < n; i++)
         if (order[i].id == order[i - 1].id)
             return base_fail(err, LANCELET_CORRUPT, "two fields have the id %" PRIu64, order[i].id);
-    return LANCELET_OK;
+    return check_names(m, err);
 }
 
 /* A repeated integer field as int64 in the arena. */
@@ -140,8 +157,6 @@ static lancelet_status parse_integers(table_manifest *m, wire_span message, uint
     base_buffer values = {0};
     if (!wire_packed(message, number, &values)) {
         base_buffer_free(&values);
-        if (!wire_check(message))
-            return base_fail(err, LANCELET_CORRUPT, "a list of integers is cut");
         return base_fail_memory(err);
     }
     size_t count = values.size / sizeof(uint64_t);
@@ -340,7 +355,7 @@ static lancelet_status parse(table_manifest *m, lancelet_error *err)
         return base_fail(err, LANCELET_CORRUPT, "it is empty");
     if (m->size < TRAILER || memcmp(m->bytes + m->size - 4, "LANC", 4) != 0)
         return base_fail(err, LANCELET_CORRUPT, "it does not end as a manifest does");
-    uint64_t at = read_le(m->bytes + m->size - TRAILER, 8);
+    uint64_t at = wire_little(m->bytes + m->size - TRAILER, 8);
     if (!section(m->bytes, m->size - TRAILER, at, &m->message) || !wire_check(m->message))
         return base_fail(err, LANCELET_CORRUPT, "its message is cut or no message");
     m->version = wire_u64(m->message, 3, 0);
@@ -366,7 +381,7 @@ static lancelet_status parse(table_manifest *m, lancelet_error *err)
     RETURN_IF_ERROR(parse_fields(m, err));
     RETURN_IF_ERROR(parse_fragments(m, err));
     RETURN_IF_ERROR(parse_map(m, 16, &m->config, &m->n_config, err));
-    RETURN_IF_ERROR(parse_map(m, 5, &m->schema_metadata, &m->n_schema_metadata, err));
+    RETURN_IF_ERROR(parse_map(m, TABLE_SCHEMA_METADATA, &m->schema_metadata, &m->n_schema_metadata, err));
     return parse_sections(m, err);
 }
 

@@ -43,6 +43,14 @@ static void row_stream_free(row_stream *s)
 
 /* ---- columns ---- */
 
+static bool without_gap(const uint64_t *rows, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (rows[i] != rows[0] + i)
+            return false;
+    return n > 0;
+}
+
 static lancelet_status read_column(row_stream *s, size_t fragment, size_t column, const uint64_t *rows,
                                    size_t n, struct ArrowArray *out, lancelet_error *err)
 {
@@ -53,7 +61,7 @@ static lancelet_status read_column(row_stream *s, size_t fragment, size_t column
     lancelet_status status;
     if (!file)
         status = table_nulls(type, n, out, err);
-    else if (n && rows[n - 1] - rows[0] == n - 1) /* ascending, so without a gap */
+    else if (without_gap(rows, n))
         status = lance_file_read(file, file_column, type, rows[0], n, out, err);
     else
         status = lance_file_take(file, file_column, type, rows, n, out, err);
@@ -176,37 +184,12 @@ static lancelet_status group(const row_stream *s, const uint64_t *addresses, siz
     return LANCELET_OK;
 }
 
-static bool ascending(const uint64_t *rows, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        if (rows[i] <= rows[i - 1])
-            return false;
-    return true;
-}
-
-static lancelet_status take_from_part(row_stream *s, const take_part *part, size_t column,
-                                      struct ArrowArray *out, lancelet_error *err)
-{
-    if (ascending(part->rows, part->n))
-        return read_column(s, part->fragment, column, part->rows, part->n, out, err);
-    lance_file *file;
-    uint32_t file_column;
-    RETURN_IF_ERROR(table_locate(s->table, part->fragment, column, &file, &file_column, err));
-    const struct ArrowSchema *type = s->table->schema.children[column];
-    if (!file)
-        return table_nulls(type, part->n, out, err);
-    lancelet_status status = lance_file_take(file, file_column, type, part->rows, part->n, out, err);
-    if (status != LANCELET_OK && status != LANCELET_MEMORY)
-        base_error_prefix(err, "the column '%s' of %s", type->name, s->table->path);
-    return status;
-}
-
 /* One column of rows that lie in several fragments. */
 static lancelet_status take_column(row_stream *s, take_part *parts, size_t n_parts, const size_t *part_of,
                                    size_t n, size_t column, struct ArrowArray *out, lancelet_error *err)
 {
     if (n_parts == 1)
-        return take_from_part(s, &parts[0], column, out, err);
+        return read_column(s, parts[0].fragment, column, parts[0].rows, n, out, err);
     struct ArrowArray *taken = base_calloc(n_parts, sizeof *taken);
     if (!taken)
         return base_fail_memory(err);
@@ -214,7 +197,8 @@ static lancelet_status take_column(row_stream *s, take_part *parts, size_t n_par
     lancelet_status status = LANCELET_OK;
     size_t done = 0;
     for (; done < n_parts && status == LANCELET_OK; done += status == LANCELET_OK) {
-        status = take_from_part(s, &parts[done], column, &taken[done], err);
+        status =
+            read_column(s, parts[done].fragment, column, parts[done].rows, parts[done].n, &taken[done], err);
         parts[done].used = 0;
     }
     arrow_builder b;
@@ -223,7 +207,10 @@ static lancelet_status take_column(row_stream *s, take_part *parts, size_t n_par
     if (status == LANCELET_OK) {
         for (size_t i = 0; i < n && status == LANCELET_OK; i++)
             if (!arrow_append_from(&b, type, &taken[part_of[i]], (int64_t)parts[part_of[i]].used++))
-                status = base_fail_memory(err);
+                status = b.values.size < INT32_MAX / 2
+                             ? base_fail_memory(err)
+                             : base_fail(err, LANCELET_LIMIT,
+                                         "the rows' strings are more than the 2 GiB that one array may hold");
         if (status == LANCELET_OK)
             status = arrow_builder_finish(&b, out, err);
         else
@@ -268,6 +255,24 @@ static lancelet_status next_taken(row_stream *s, struct ArrowArray *out, lancele
 
 /* ---- the stream ---- */
 
+/* The next batch; where its rows unfold to more than one array may hold, half as many from then on. */
+static lancelet_status next_batch(row_stream *s, struct ArrowArray *out)
+{
+    for (;;) {
+        if (base_cancelled(s->cancel))
+            return base_fail_cancelled(&s->error);
+        size_t fragment = s->fragment;
+        uint64_t row = s->row;
+        lancelet_status status =
+            s->addresses ? next_taken(s, out, &s->error) : next_scanned(s, out, &s->error);
+        if (status != LANCELET_LIMIT || s->batch_rows == 1)
+            return status;
+        s->fragment = fragment;
+        s->row = row;
+        s->batch_rows /= 2;
+    }
+}
+
 static int stream_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
 {
     row_stream *s = stream->private_data;
@@ -278,11 +283,7 @@ static int stream_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
     row_stream *s = stream->private_data;
     struct ArrowArray batch = {0};
-    lancelet_status status = LANCELET_OK;
-    if (base_cancelled(s->cancel))
-        status = base_fail_cancelled(&s->error);
-    else
-        status = s->addresses ? next_taken(s, &batch, &s->error) : next_scanned(s, &batch, &s->error);
+    lancelet_status status = next_batch(s, &batch);
     if (status == LANCELET_OK)
         *out = batch; /* release is NULL at the end */
     return arrow_errno_from_status(status);
@@ -326,34 +327,30 @@ static lancelet_status choose_columns(row_stream *s, const lancelet_scan_options
 static lancelet_status build_schema(row_stream *s, lancelet_error *err)
 {
     size_t n = s->n_columns + s->with_row_address;
-    const table_manifest *m = &s->table->manifest;
     RETURN_IF_ERROR(arrow_schema_init(&s->schema, "+s", "", false, n, err));
     for (size_t i = 0; i < s->n_columns; i++)
         RETURN_IF_ERROR(
             arrow_schema_copy(s->table->schema.children[s->columns[i]], s->schema.children[i], err));
     if (s->with_row_address)
         RETURN_IF_ERROR(arrow_schema_init(s->schema.children[s->n_columns], "L", "_rowid", false, 0, err));
-    return m->n_schema_metadata
-               ? arrow_schema_set_metadata(&s->schema, m->schema_metadata, m->n_schema_metadata, err)
-               : LANCELET_OK;
+    return table_schema_metadata(s->table->manifest.message, TABLE_SCHEMA_METADATA, &s->schema, err);
 }
 
 static lancelet_status make_stream(const lancelet_table *table, const lancelet_scan_options *options,
                                    row_stream **out, lancelet_error *err)
 {
-    const lancelet_scan_options defaults = LANCELET_SCAN_OPTIONS_INIT;
-    if (!options)
-        options = &defaults;
+    lancelet_scan_options o = LANCELET_SCAN_OPTIONS_INIT;
+    base_options(&o, sizeof o, options);
     row_stream *s = base_calloc(1, sizeof *s);
     if (!s)
         return base_fail_memory(err);
     s->table = table_retain(table);
-    s->with_row_address = options->with_row_address;
-    s->batch_rows = options->batch_rows ? options->batch_rows : DEFAULT_BATCH;
+    s->with_row_address = o.with_row_address;
+    s->batch_rows = o.batch_rows ? o.batch_rows : DEFAULT_BATCH;
     if (s->batch_rows > (size_t)1 << 24)
         s->batch_rows = (size_t)1 << 24;
-    s->cancel = options->cancel;
-    lancelet_status status = choose_columns(s, options, err);
+    s->cancel = o.cancel;
+    lancelet_status status = choose_columns(s, &o, err);
     if (status == LANCELET_OK)
         status = build_schema(s, err);
     if (status == LANCELET_OK) {

@@ -12,7 +12,11 @@
 
 #define UNKNOWN_TYPE_KEY "lance:logical_type"
 
-enum { DEEPEST_NESTING = 32, FORMAT_SIZE = 256 };
+enum {
+    DEEPEST_NESTING = 32,
+    FORMAT_SIZE = 256,
+    FIELD_METADATA = 10, /* field number of a Field's map */
+};
 
 static const struct {
     const char *logical, *format;
@@ -129,39 +133,33 @@ static bool split_dictionary(const char *logical, const char **inner, size_t *n)
 
 /* ---- Field to ArrowSchema ---- */
 
-/* The metadata map of a Field, and `extra` behind it. */
-static lancelet_status set_metadata(const table_field *f, const lancelet_key_value *extra,
-                                    struct ArrowSchema *out, lancelet_error *err)
+static bool add_entries(base_buffer *b, wire_span message, uint32_t number)
 {
-    size_t n = 0;
-    wire_span rest = f->raw;
     wire_field entry;
-    bool bad = false;
-    while (wire_next(&rest, &entry, &bad))
-        n += entry.number == 10 && entry.type == 2;
-    if (n == 0 && !extra)
-        return LANCELET_OK;
-    base_arena arena = {0};
-    lancelet_key_value *kv = base_arena_alloc(&arena, (n + 1) * sizeof *kv);
-    lancelet_status status = kv ? LANCELET_OK : base_fail_memory(err);
-    size_t i = 0;
-    rest = f->raw;
-    while (status == LANCELET_OK && wire_next(&rest, &entry, &bad)) {
-        if (entry.number != 10 || entry.type != 2)
+    bool bad = false, ok = true;
+    while (ok && wire_next(&message, &entry, &bad)) {
+        if (entry.number != number || entry.type != 2)
             continue;
         wire_span key = wire_bytes(entry.bytes, 1), value = wire_bytes(entry.bytes, 2);
-        kv[i].key = base_arena_strndup(&arena, key.data ? (const char *)key.data : "", key.size);
-        kv[i].value = base_arena_strndup(&arena, value.data ? (const char *)value.data : "", value.size);
-        if (!kv[i].key || !kv[i].value)
-            status = base_fail_memory(err);
-        i++;
+        ok = arrow_metadata_add(b, (const char *)key.data, key.size, (const char *)value.data, value.size);
     }
-    if (status == LANCELET_OK && extra)
-        kv[i++] = *extra;
-    if (status == LANCELET_OK)
-        status = arrow_schema_set_metadata(out, kv, i, err);
-    base_arena_free(&arena);
-    return status;
+    return ok;
+}
+
+static lancelet_status take_metadata(bool ok, base_buffer *b, struct ArrowSchema *out, lancelet_error *err)
+{
+    if (ok)
+        return arrow_schema_take_metadata(out, b, err);
+    base_buffer_free(b);
+    return base_fail_memory(err);
+}
+
+lancelet_status table_schema_metadata(wire_span message, uint32_t number, struct ArrowSchema *out,
+                                      lancelet_error *err)
+{
+    base_buffer b = {0};
+    bool ok = add_entries(&b, message, number);
+    return take_metadata(ok, &b, out, err);
 }
 
 static lancelet_status build_field(const table_manifest *m, const table_field *f, int depth,
@@ -184,7 +182,7 @@ static lancelet_status build_nested(const table_manifest *m, const table_field *
     for (size_t i = 0; i < m->n_fields; i++)
         if (m->fields[i].parent_id == f->id)
             RETURN_IF_ERROR(build_field(m, &m->fields[i], depth + 1, out->children[child++], err));
-    return set_metadata(f, NULL, out, err);
+    return table_schema_metadata(f->raw, FIELD_METADATA, out, err);
 }
 
 static lancelet_status build_field(const table_manifest *m, const table_field *f, int depth,
@@ -207,15 +205,18 @@ static lancelet_status build_field(const table_manifest *m, const table_field *f
         snprintf(list, sizeof list, "+w:%u", (unsigned)dim);
         RETURN_IF_ERROR(arrow_schema_init(out, list, f->name, f->nullable, 1, err));
         RETURN_IF_ERROR(arrow_schema_init(out->children[0], format, "item", true, 0, err));
-        return set_metadata(f, NULL, out, err);
+        return table_schema_metadata(f->raw, FIELD_METADATA, out, err);
     }
     if (plain_format(logical, strlen(logical), format) ||
         (split_dictionary(logical, &inner, &n) && plain_format(inner, n, format))) {
         RETURN_IF_ERROR(arrow_schema_init(out, format, f->name, f->nullable, 0, err));
-        return set_metadata(f, NULL, out, err);
+        return table_schema_metadata(f->raw, FIELD_METADATA, out, err);
     }
     RETURN_IF_ERROR(arrow_schema_init(out, "n", f->name, true, 0, err));
-    return set_metadata(f, &(lancelet_key_value){UNKNOWN_TYPE_KEY, logical}, out, err);
+    base_buffer b = {0};
+    bool ok = add_entries(&b, f->raw, FIELD_METADATA) &&
+              arrow_metadata_add(&b, UNKNOWN_TYPE_KEY, strlen(UNKNOWN_TYPE_KEY), logical, strlen(logical));
+    return take_metadata(ok, &b, out, err);
 }
 
 lancelet_status table_schema_build(const table_manifest *m, struct ArrowSchema *out, lancelet_error *err)
@@ -224,8 +225,8 @@ lancelet_status table_schema_build(const table_manifest *m, struct ArrowSchema *
     lancelet_status status = arrow_schema_init(&schema, "+s", "", false, m->n_top, err);
     for (size_t i = 0; i < m->n_top && status == LANCELET_OK; i++)
         status = build_field(m, &m->fields[m->top[i]], 0, schema.children[i], err);
-    if (status == LANCELET_OK && m->n_schema_metadata)
-        status = arrow_schema_set_metadata(&schema, m->schema_metadata, m->n_schema_metadata, err);
+    if (status == LANCELET_OK)
+        status = table_schema_metadata(m->message, TABLE_SCHEMA_METADATA, &schema, err);
     if (status != LANCELET_OK) {
         arrow_schema_release(&schema);
         return status;
@@ -288,30 +289,88 @@ static lancelet_status fail_type(const struct ArrowSchema *s, lancelet_error *er
                      s->format);
 }
 
-lancelet_status table_check_type_written(const struct ArrowSchema *column, lancelet_error *err)
+/* Is `key` among the metadata of a Field message? */
+static bool has_metadata(wire_span field, const char *key)
 {
+    wire_field entry;
+    bool bad = false;
+    while (wire_next(&field, &entry, &bad)) {
+        wire_span name = entry.number == FIELD_METADATA && entry.type == 2 ? wire_bytes(entry.bytes, 1)
+                                                                           : (wire_span){NULL, 0};
+        if (name.size == strlen(key) && memcmp(name.data, key, name.size) == 0)
+            return true;
+    }
+    return false;
+}
+
+lancelet_status table_check_written(const struct ArrowSchema *column, wire_span field, lancelet_error *err)
+{
+    static const char dictionary[] = "dict:";
     base_buffer logical = {0};
     bool known;
     bool ok = append_logical(column, &logical, &known);
     base_buffer_free(&logical);
     if (!ok)
         return base_fail_memory(err);
-    return known ? LANCELET_OK : fail_type(column, err);
+    if (!known)
+        return fail_type(column, err);
+    wire_span stored = wire_bytes(field, 5);
+    bool is_dictionary =
+        stored.size >= strlen(dictionary) && memcmp(stored.data, dictionary, strlen(dictionary)) == 0;
+    if (is_dictionary || has_metadata(field, "lance-encoding:blob"))
+        return base_fail(err, LANCELET_UNSUPPORTED, "the column '%s' is stored as %s, which is not written",
+                         column->name, is_dictionary ? "a dictionary" : "blobs");
+    return LANCELET_OK;
+}
+
+lancelet_status table_check_text(const char *what, const char *text, size_t n, lancelet_error *err)
+{
+    return base_utf8_valid(text, n) ? LANCELET_OK : base_fail(err, LANCELET_INVALID, "%s is not UTF-8", what);
+}
+
+/* Names that other Lance libraries keep for themselves (a table with one of them does not open there), or that they
+ * take for a path into a struct. */
+static lancelet_status check_name(const char *name, lancelet_error *err)
+{
+    static const char *const reserved[] = {"_rowid", "_rowaddr", "_rowoffset", "_row_last_updated_at_version",
+                                           "_row_created_at_version"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(name, reserved[i]) == 0)
+            return base_fail(err, LANCELET_INVALID,
+                             "a column cannot have the name '%s', which Lance reserves", name);
+    if (strpbrk(name, ".`"))
+        return base_fail(err, LANCELET_INVALID, "the name of the column '%s' has a '.' or '`' in it", name);
+    return LANCELET_OK;
 }
 
 typedef struct metadata_sink {
     base_buffer *out;
-    bool ok;
+    uint32_t number;
+    lancelet_status status;
+    lancelet_error *err;
 } metadata_sink;
 
 static bool put_metadata(void *arg, const char *key, size_t nk, const char *value, size_t nv)
 {
     metadata_sink *sink = arg;
     base_buffer entry = {0};
-    sink->ok = wire_put_bytes(&entry, 1, key, nk) && wire_put_bytes(&entry, 2, value, nv) &&
-               wire_put_bytes(sink->out, 10, entry.data, entry.size);
+    sink->status = table_check_text("a key of the schema's metadata", key, nk, sink->err);
+    if (sink->status == LANCELET_OK)
+        sink->status = table_check_text("a value of the schema's metadata", value, nv, sink->err);
+    if (sink->status == LANCELET_OK &&
+        !(wire_put_bytes(&entry, 1, key, nk) && wire_put_bytes(&entry, 2, value, nv) &&
+          wire_put_bytes(sink->out, sink->number, entry.data, entry.size)))
+        sink->status = base_fail_memory(sink->err);
     base_buffer_free(&entry);
-    return sink->ok;
+    return sink->status == LANCELET_OK;
+}
+
+lancelet_status table_put_metadata(const struct ArrowSchema *schema, uint32_t number, base_buffer *out,
+                                   lancelet_error *err)
+{
+    metadata_sink sink = {out, number, LANCELET_OK, err};
+    arrow_schema_metadata_each(schema, put_metadata, &sink);
+    return sink.status;
 }
 
 static lancelet_status field_from_schema(const struct ArrowSchema *s, size_t id, base_buffer *out,
@@ -320,6 +379,8 @@ static lancelet_status field_from_schema(const struct ArrowSchema *s, size_t id,
     const char *name = s->name ? s->name : "";
     if (!*name || !base_utf8_valid(name, strlen(name)))
         return base_fail(err, LANCELET_INVALID, "column %zu has no name, or one that is not UTF-8", id);
+    RETURN_IF_ERROR(check_name(name, err));
+    RETURN_IF_ERROR(table_check_text("the type of a column", s->format, strlen(s->format), err));
     base_buffer logical = {0};
     bool known;
     if (!append_logical(s, &logical, &known)) {
@@ -331,7 +392,6 @@ static lancelet_status field_from_schema(const struct ArrowSchema *s, size_t id,
         return fail_type(s, err);
     }
     bool variable = strchr("uUzZ", s->format[0]) != NULL;
-    metadata_sink sink = {out, true};
     bool ok =
         wire_put_string(out, 2, name) && (id == 0 || wire_put_varint(out, 3, id)) &&
         wire_put_varint(out, 4, UINT64_MAX) /* parent -1 */ &&
@@ -339,9 +399,7 @@ static lancelet_status field_from_schema(const struct ArrowSchema *s, size_t id,
         (!(s->flags & ARROW_FLAG_NULLABLE) || wire_put_varint(out, 6, 1)) &&
         wire_put_varint(out, 7, variable ? 2 : 1); /* VAR_BINARY, PLAIN: of old versions, but all write it */
     base_buffer_free(&logical);
-    if (ok)
-        arrow_schema_metadata_each(s, put_metadata, &sink);
-    return ok && sink.ok ? LANCELET_OK : base_fail_memory(err);
+    return ok ? table_put_metadata(s, FIELD_METADATA, out, err) : base_fail_memory(err);
 }
 
 lancelet_status table_fields_from_schema(const struct ArrowSchema *schema, base_buffer *out,

@@ -15,12 +15,9 @@
 
 enum { SLICE_FLOATS = 1 << 18 }; /* 1 MiB: stays in a core's cache while it is converted and measured */
 
+/* 10^12 rows of 384 numbers: what claims more is a file made to keep us busy. */
+#define MOST_SLICES        UINT32_MAX
 #define FLOATS_FOR_THREADS ((uint64_t)4 << 20) /* fewer: starting threads costs more than it gains */
-
-typedef struct slice {
-    size_t fragment;
-    uint64_t first, rows; /* physical rows of the fragment */
-} slice;
 
 typedef struct worker {
     vector_top top;
@@ -36,9 +33,8 @@ typedef struct search {
     const float *query; /* [dim] */
     lancelet_metric metric;
     const volatile int *cancel;
-    slice *slices; /* [n_slices] */
-    size_t n_slices, capacity;
-    worker *workers; /* [n_workers] */
+    size_t *first_slice; /* [fragments + 1] of each fragment; the last is their number */
+    worker *workers;     /* [n_workers] */
     size_t n_workers;
 } search;
 
@@ -170,24 +166,43 @@ static lancelet_status measure(search *s, worker *w, lance_file *file, uint32_t 
     return status;
 }
 
-static lancelet_status search_slice(search *s, worker *w, const slice *part, lancelet_error *err)
+/* The fragment of a slice. */
+static size_t fragment_of(const search *s, size_t slice)
+{
+    size_t low = 0, high = s->table->manifest.n_fragments;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (s->first_slice[middle] <= slice)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static lancelet_status search_slice(search *s, worker *w, size_t slice, lancelet_error *err)
 {
     if (base_cancelled(s->cancel))
         return base_fail_cancelled(err);
+    size_t fragment = fragment_of(s, slice);
+    const table_fragment *f = &s->table->manifest.fragments[fragment];
     const table_bitmap *deleted;
-    RETURN_IF_ERROR(table_deletions(s->table, part->fragment, &deleted, err));
+    RETURN_IF_ERROR(table_deletions(s->table, fragment, &deleted, err));
     lance_file *file;
     uint32_t file_column;
-    RETURN_IF_ERROR(table_locate(s->table, part->fragment, s->column, &file, &file_column, err));
+    RETURN_IF_ERROR(table_locate(s->table, fragment, s->column, &file, &file_column, err));
     if (!file) /* the column came later: null in this fragment */
         return LANCELET_OK;
-    uint64_t high = s->table->manifest.fragments[part->fragment].id << 32;
-    for (uint64_t first = part->first, end = part->first + part->rows; first < end;) {
+    uint64_t first = (uint64_t)(slice - s->first_slice[fragment]) * s->slice_rows,
+             end = first + s->slice_rows;
+    if (end > f->physical_rows)
+        end = f->physical_rows;
+    while (first < end) {
         uint64_t rows = end - first;
         RETURN_IF_ERROR(measure(s, w, file, file_column, first, &rows, err));
         for (uint64_t r = 0; r < rows; r++)
             if (!table_bitmap_get(deleted, first + r))
-                vector_top_offer(&w->top, high | (first + r), w->distances[r]);
+                vector_top_offer(&w->top, f->id << 32 | (first + r), w->distances[r]);
         first += rows;
     }
     return LANCELET_OK;
@@ -198,7 +213,7 @@ static void run_slice(void *arg, size_t i, int worker_index)
     search *s = arg;
     worker *w = &s->workers[worker_index];
     if (w->status == LANCELET_OK)
-        w->status = search_slice(s, w, &s->slices[i], &w->error);
+        w->status = search_slice(s, w, i, &w->error);
 }
 
 /* ---- the whole ---- */
@@ -207,22 +222,18 @@ static lancelet_status cut(search *s, lancelet_error *err)
 {
     const table_manifest *m = &s->table->manifest;
     s->slice_rows = SLICE_FLOATS / s->dim ? SLICE_FLOATS / s->dim : 1;
+    s->first_slice = base_alloc_array(m->n_fragments + 1, sizeof *s->first_slice);
+    if (!s->first_slice)
+        return base_fail_memory(err);
+    uint64_t slices = 0;
     for (size_t f = 0; f < m->n_fragments; f++) {
-        uint64_t rows = m->fragments[f].physical_rows;
-        for (uint64_t first = 0; first < rows; first += s->slice_rows) {
-            if (s->n_slices == s->capacity) {
-                size_t grown = s->capacity ? 2 * s->capacity : 64, bytes;
-                slice *more =
-                    base_mul_size(grown, sizeof *more, &bytes) ? base_realloc(s->slices, bytes) : NULL;
-                if (!more)
-                    return base_fail_memory(err);
-                s->slices = more;
-                s->capacity = grown;
-            }
-            uint64_t left = rows - first;
-            s->slices[s->n_slices++] = (slice){f, first, left < s->slice_rows ? left : s->slice_rows};
-        }
+        s->first_slice[f] = (size_t)slices;
+        slices += (m->fragments[f].physical_rows + s->slice_rows - 1) / s->slice_rows;
+        if (slices > MOST_SLICES)
+            return base_fail(err, LANCELET_LIMIT,
+                             "the table %s claims more rows than can be measured one by one", s->table->path);
     }
+    s->first_slice[m->n_fragments] = (size_t)slices;
     return LANCELET_OK;
 }
 
@@ -249,15 +260,17 @@ static lancelet_status run(search *s, const lancelet_search_options *options, la
                            size_t *n_hits, lancelet_error *err)
 {
     RETURN_IF_ERROR(cut(s, err));
+    const table_manifest *m = &s->table->manifest;
+    size_t n_slices = s->first_slice[m->n_fragments];
     uint64_t rows = 0;
-    for (size_t i = 0; i < s->n_slices; i++)
-        rows += s->slices[i].rows;
+    for (size_t f = 0; f < m->n_fragments; f++)
+        rows += m->fragments[f].physical_rows;
     base_pool *pool = NULL;
-    if (options->threads != 1 && s->n_slices > 1 && rows > FLOATS_FOR_THREADS / s->dim)
+    if (options->threads != 1 && n_slices > 1 && rows > FLOATS_FOR_THREADS / s->dim)
         RETURN_IF_ERROR(base_pool_create(options->threads, &pool, err));
     lancelet_status status = make_workers(s, (size_t)base_pool_threads(pool), options->k, err);
     if (status == LANCELET_OK)
-        base_pool_run(pool, s->n_slices, run_slice, s);
+        base_pool_run(pool, n_slices, run_slice, s);
     base_pool_destroy(pool);
     vector_top all = {.hits = hits, .k = options->k};
     for (size_t i = 0; i < s->n_workers && status == LANCELET_OK; i++) {
@@ -279,26 +292,23 @@ lancelet_status lancelet_table_search(const lancelet_table *table, const float *
                                       const lancelet_search_options *options, lancelet_hit *hits,
                                       size_t *n_hits, lancelet_error *err)
 {
-    const lancelet_search_options defaults = LANCELET_SEARCH_OPTIONS_INIT;
-    if (!options)
-        options = &defaults;
-    if (options->k == 0 || options->threads < 0)
-        return base_fail(err, LANCELET_INVALID, "a search for %zu rows with %d threads makes no sense",
-                         options->k, options->threads);
-    if (options->metric != LANCELET_COSINE && options->metric != LANCELET_L2 &&
-        options->metric != LANCELET_DOT)
-        return base_fail(err, LANCELET_INVALID, "there is no metric number %d", (int)options->metric);
-    search s = {
-        .table = table, .dim = dim, .query = query, .metric = options->metric, .cancel = options->cancel};
-    lancelet_status status = find_column(&s, options->column, err);
+    lancelet_search_options o = LANCELET_SEARCH_OPTIONS_INIT;
+    base_options(&o, sizeof o, options);
+    if (o.k == 0 || o.threads < 0)
+        return base_fail(err, LANCELET_INVALID, "a search for %zu rows with %d threads makes no sense", o.k,
+                         o.threads);
+    if (o.metric != LANCELET_COSINE && o.metric != LANCELET_L2 && o.metric != LANCELET_DOT)
+        return base_fail(err, LANCELET_INVALID, "there is no metric number %d", (int)o.metric);
+    search s = {.table = table, .dim = dim, .query = query, .metric = o.metric, .cancel = o.cancel};
+    lancelet_status status = find_column(&s, o.column, err);
     if (status == LANCELET_OK)
-        status = run(&s, options, hits, n_hits, err);
+        status = run(&s, &o, hits, n_hits, err);
     for (size_t i = 0; i < s.n_workers; i++) {
         base_free(s.workers[i].top.hits);
         base_free(s.workers[i].distances);
         base_free(s.workers[i].converted);
     }
     base_free(s.workers);
-    base_free(s.slices);
+    base_free(s.first_slice);
     return status;
 }

@@ -72,11 +72,13 @@ lancelet_status lancelet_table_open(const char *path, const lancelet_open_option
     if (!path || !out)
         return base_fail(err, LANCELET_INVALID,
                          "lancelet_table_open was given no path or no place for the table");
+    lancelet_open_options o = LANCELET_OPEN_OPTIONS_INIT;
+    base_options(&o, sizeof o, options);
     table_newest newest;
     RETURN_IF_ERROR(table_find_newest(path, &newest, err));
     if (!newest.any)
         return base_fail(err, LANCELET_NOT_FOUND, "there is no table at %s", path);
-    uint64_t version = options && options->version ? options->version : newest.version;
+    uint64_t version = o.version ? o.version : newest.version;
     table_manifest m;
     RETURN_IF_ERROR(table_manifest_read(path, version, newest.v2_names, &m, err));
     return table_make(path, &m, out, err);

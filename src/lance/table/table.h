@@ -23,6 +23,7 @@
 #define TABLE_FLAG_NO_TXN_FILE    32u  /* transactions stand in the manifest only */
 #define TABLE_FLAG_MIXED_VERSIONS 256u /* data files of several file versions */
 
+#define TABLE_SCHEMA_METADATA 5 /* field number of the Manifest message's map */
 #define TABLE_FIELD_LIMIT 16384 /* fields of a schema, nested ones counted */
 
 /* ---- manifest ---- */
@@ -123,14 +124,26 @@ lancelet_status table_manifest_read(const char *path, uint64_t version, bool v2_
  * `lance:logical_type`. */
 lancelet_status table_schema_build(const table_manifest *m, struct ArrowSchema *out,
                                    lancelet_error *err) MUST_CHECK;
+/* The map<string, bytes> entries (fields `number`) of a message as metadata of a schema, whole also where a value holds
+ * a NUL. */
+lancelet_status table_schema_metadata(wire_span message, uint32_t number, struct ArrowSchema *out,
+                                      lancelet_error *err) MUST_CHECK;
 /* Field messages for the columns of `schema`, ids 0..n-1: `out` [n_children] of zeroed buffers. UNSUPPORTED names a
  * column whose type is not written. */
 lancelet_status table_fields_from_schema(const struct ArrowSchema *schema, base_buffer *out,
                                          lancelet_error *err) MUST_CHECK;
+/* The metadata of a schema as map entries (fields `number`), appended to *out. INVALID where it is not UTF-8. */
+lancelet_status table_put_metadata(const struct ArrowSchema *schema, uint32_t number, base_buffer *out,
+                                   lancelet_error *err) MUST_CHECK;
 /* True when both are the same type, children and all; names and metadata do not count. */
 bool table_same_type(const struct ArrowSchema *a, const struct ArrowSchema *b);
-/* UNSUPPORTED names a column whose type is not written. */
-lancelet_status table_check_type_written(const struct ArrowSchema *column, lancelet_error *err) MUST_CHECK;
+/* UNSUPPORTED names a column whose values are not written: by its type, or because its Field message says that they
+ * are stored in a way of their own. */
+lancelet_status table_check_written(const struct ArrowSchema *column, wire_span field,
+                                    lancelet_error *err) MUST_CHECK;
+/* INVALID unless the bytes are UTF-8: readers that decode messages strictly refuse the table otherwise. `what` is for
+ * the message: "a config value". */
+lancelet_status table_check_text(const char *what, const char *text, size_t n, lancelet_error *err) MUST_CHECK;
 
 /* ---- deletions ---- */
 
@@ -271,11 +284,15 @@ typedef struct table_plan {
     /* an Overwrite's new schema */
     base_buffer *fields; /* [n_fields] Field messages */
     size_t n_fields;
-    lancelet_key_value *schema_metadata; /* [n_schema_metadata] */
-    size_t n_schema_metadata;
+    base_buffer schema_metadata; /* map entries, each as field 1 */
     int minor; /* file version 2.<minor> of a new table */
 } table_plan;
 
+/* A message of two strings as field `number`: an entry of a map. A value of NULL is left out, which in an UpdateConfig
+ * means: remove the key. */
+bool table_put_pair(base_buffer *out, uint32_t number, const char *key, const char *value) MUST_CHECK;
+/* Appends the schema metadata of an Overwrite as fields `number`. */
+bool table_put_planned_metadata(const table_plan *plan, uint32_t number, base_buffer *out) MUST_CHECK;
 /* The operation of a Transaction message: 0 when it has none. */
 uint32_t table_transaction_operation(wire_span transaction);
 const char *table_operation_name(uint32_t operation); /* "an Append", or NULL when it is not known */

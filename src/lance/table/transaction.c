@@ -62,13 +62,22 @@ static bool put_removed(base_buffer *out, uint32_t number, const table_plan *pla
     return ok;
 }
 
-/* map<string, string> entry; a value of NULL is left out, which in an UpdateConfig means: remove the key */
-static bool put_entry(base_buffer *out, uint32_t number, const lancelet_key_value *kv)
+bool table_put_pair(base_buffer *out, uint32_t number, const char *key, const char *value)
 {
     base_buffer entry = {0};
-    bool ok = wire_put_string(&entry, 1, kv->key) && (!kv->value || wire_put_string(&entry, 2, kv->value)) &&
+    bool ok = wire_put_string(&entry, 1, key) && (!value || wire_put_string(&entry, 2, value)) &&
               wire_put_bytes(out, number, entry.data, entry.size);
     base_buffer_free(&entry);
+    return ok;
+}
+
+bool table_put_planned_metadata(const table_plan *plan, uint32_t number, base_buffer *out)
+{
+    wire_span entries = {plan->schema_metadata.data, plan->schema_metadata.size};
+    wire_field f;
+    bool bad = false, ok = true;
+    while (ok && wire_next(&entries, &f, &bad))
+        ok = wire_put_bytes(out, number, f.bytes.data, f.bytes.size);
     return ok;
 }
 
@@ -77,10 +86,9 @@ static bool put_overwrite(base_buffer *out, const table_plan *plan)
     bool ok = put_fragments(out, 1, &plan->added);
     for (size_t i = 0; i < plan->n_fields && ok; i++)
         ok = wire_put_bytes(out, 2, plan->fields[i].data, plan->fields[i].size);
-    for (size_t i = 0; i < plan->n_schema_metadata && ok; i++)
-        ok = put_entry(out, 3, &plan->schema_metadata[i]);
+    ok = ok && table_put_planned_metadata(plan, 3, out);
     for (size_t i = 0; i < plan->n_config && ok; i++)
-        ok = !plan->config[i].value || put_entry(out, 4, &plan->config[i]);
+        ok = !plan->config[i].value || table_put_pair(out, 4, plan->config[i].key, plan->config[i].value);
     return ok;
 }
 
@@ -104,7 +112,7 @@ static bool put_update_config(base_buffer *out, const table_plan *plan)
     base_buffer map = {0};
     bool ok = true;
     for (size_t i = 0; i < plan->n_config && ok; i++)
-        ok = put_entry(&map, 1, &plan->config[i]);
+        ok = table_put_pair(&map, 1, plan->config[i].key, plan->config[i].value);
     ok = ok && wire_put_bytes(out, 6, map.data, map.size);
     base_buffer_free(&map);
     return ok;

@@ -105,7 +105,7 @@ static lancelet_status match_columns(data_writer *w, const struct ArrowSchema *i
             return base_fail(err, LANCELET_INVALID, "the table %s has no column '%s'", w->target->path, name);
         if (arrow_schema_find(incoming, name) != i)
             return base_fail(err, LANCELET_INVALID, "two of the columns to add have the name '%s'", name);
-        RETURN_IF_ERROR(table_check_type_written(table->children[at], err));
+        RETURN_IF_ERROR(table_check_written(table->children[at], w->target->fields[at], err));
         if (!table_same_type(column, table->children[at]))
             return base_fail(err, LANCELET_INVALID,
                              "the column '%s' of %s has the Arrow type '%s', the rows to add have '%s'", name,

@@ -27,12 +27,9 @@ static bool take_little(wire_span *s, size_t n, uint64_t *out)
 {
     if (s->size < n)
         return false;
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)s->data[i] << (8 * i);
+    *out = wire_little(s->data, n);
     s->data += n;
     s->size -= n;
-    *out = v;
     return true;
 }
 
@@ -138,6 +135,14 @@ bool wire_packed(wire_span message, uint32_t number, base_buffer *out)
                 return false;
     }
     return true;
+}
+
+bool wire_put_little(base_buffer *b, uint64_t v, size_t n)
+{
+    uint8_t bytes[8];
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(v >> (8 * i));
+    return base_buffer_append(b, bytes, n);
 }
 
 static size_t varint_bytes(uint64_t v, uint8_t out[10])

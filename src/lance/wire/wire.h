@@ -30,6 +30,16 @@ bool wire_check(wire_span message);                       /* every field well-fo
 /* Repeated integers, packed or not, appended as uint64 to `out` (base_buffer of uint64_t). */
 bool wire_packed(wire_span message, uint32_t number, base_buffer *out) MUST_CHECK;
 
+/* Little-endian numbers of n bytes (1 to 8), which Lance's files have beside the messages. */
+static inline uint64_t wire_little(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << (8 * i);
+    return v;
+}
+bool wire_put_little(base_buffer *b, uint64_t v, size_t n) MUST_CHECK;
+
 bool wire_put_varint(base_buffer *b, uint32_t number, uint64_t v) MUST_CHECK;  /* tag and value, also when it is 0 */
 bool wire_put_bytes(base_buffer *b, uint32_t number, const void *bytes, size_t n) MUST_CHECK;
 bool wire_put_string(base_buffer *b, uint32_t number, const char *s) MUST_CHECK;
