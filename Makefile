@@ -214,6 +214,7 @@ $(BENCH_VENV)/ready: tests/requirements.txt bench/requirements.txt
 bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/process.py
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
+	$(Q)$(BENCH_VENV)/bin/python bench/search.py
 	$(Q)bench/size.sh
 
 examples: $(B)/examples/search

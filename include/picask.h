@@ -54,15 +54,16 @@ picask_status picask_model_open(const char *name, const picask_model_options *op
 void picask_model_destroy(picask_model *model);
 
 const char *picask_model_name(const picask_model *model); /* "mini-1", what a table records; borrowed */
-const char *picask_model_path(const picask_model *model);
-size_t picask_model_dim(const picask_model *model);
-/* What the model's file says about itself under a key ("licence", "recall", "about", ...); NULL if absent. */
+const char *picask_model_path(const picask_model *model); /* of its file; borrowed */
+size_t picask_model_dim(const picask_model *model);       /* numbers a vector */
+/* What the model's file says about itself under a key ("licence", "recall", "about", ...); NULL if absent; borrowed. */
 const char *picask_model_about(const picask_model *model, const char *key);
 
 /* Names of the built-in models that this program knows, present or not; NULL-terminated, static. */
 const char *const *picask_model_names(void);
 
-/* texts [n] to out [n, dim]. A text longer than the model's limit is cut. */
+/* texts [n] to out [n, dim], which is the caller's. A text longer than the model's limit is cut. Threads that share a model
+ * take turns. */
 picask_status picask_embed_texts(picask_model *model, const char *const *texts, size_t n, float *out,
                                  picask_error *err);
 /* A picture file, or its encoded bytes, to out [dim]; upright by EXIF first. */
@@ -83,7 +84,7 @@ typedef struct picask_table picask_table;
 typedef struct picask_table_options {
     size_t struct_size;
     const char *model; /* NULL: the table's own. Another model than the table's is INVALID with both names */
-    int threads;
+    int threads;       /* 0: one a CPU */
 } picask_table_options;
 #define PICASK_TABLE_OPTIONS_INIT {sizeof(picask_table_options), NULL, 0}
 
@@ -100,8 +101,10 @@ void picask_table_destroy(picask_table *table);
 /* The version behind the handle, for lancelet's own functions; borrowed until the next call that changes the table. */
 const lancelet_table *picask_table_lance(const picask_table *table);
 const char *picask_table_model_name(const picask_table *table); /* NULL when the table names none */
-size_t picask_table_dim(const picask_table *table);
-const char *picask_table_name(const picask_table *table);
+size_t picask_table_dim(const picask_table *table);       /* numbers a vector; 0: no column of vectors */
+const char *picask_table_name(const picask_table *table); /* as it was opened; borrowed, as the model's name is */
+/* The metric to search this table by where nobody asks for one: its index's, else LANCELET_COSINE. */
+lancelet_metric picask_table_metric(const picask_table *table);
 /* Reads the newest version, if there is a newer one. */
 picask_status picask_table_refresh(picask_table *table, picask_error *err);
 
@@ -138,16 +141,16 @@ typedef enum picask_store_images {
 typedef struct picask_index_options {
     size_t struct_size;
     const char *model;     /* NULL: the table's own, "mini" for a new table */
-    int threads;
+    int threads;           /* 0: one a CPU */
     bool overwrite;        /* a new version that holds just these sources; ids start at 0 */
     bool append;           /* add every item without looking for what is there */
     bool dry_run;          /* count, change nothing */
-    bool hidden;
-    bool no_sync;
-    bool decode_fast;
+    bool hidden;           /* walk names that begin with a dot too */
+    bool no_sync;          /* do not wait for the disk: not safe against power loss */
+    bool decode_fast;      /* JPEGs are decoded at a fraction of their size: faster, vectors differ a little */
     picask_store_images store;
-    int store_pixels;
-    const char *text_column, *image_column;
+    int store_pixels;      /* of PICASK_STORE_SCALED: 1 to 65,535 */
+    const char *text_column, *image_column; /* of a caption file; NULL: by the header's names */
     const char *const *exclude; /* [n_exclude] globs */
     size_t n_exclude;
     const volatile int *cancel; /* CANCELLED after committing what is done */
@@ -238,7 +241,8 @@ void picask_operands_free(picask_operand *operands, size_t n);
 picask_status picask_query_vector(picask_table *table, const picask_operand *operands, size_t n, float *out,
                                   picask_error *err);
 
-/* Rows by id [n], in that order (NOT_FOUND names the first that is missing); by uri; `n` random rows of a seed. */
+/* Rows by id [n], in that order (NOT_FOUND names the first that is missing); by path or uri (all that have it, NOT_FOUND
+ * when none has); `n` random rows of a seed, fewer where the table has fewer. *out is the caller's. */
 picask_status picask_rows_by_id(picask_table *table, const int64_t *ids, size_t n, picask_results **out,
                                 picask_error *err);
 picask_status picask_rows_by_uri(picask_table *table, const char *uri, picask_results **out, picask_error *err);

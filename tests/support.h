@@ -27,13 +27,29 @@ static inline const char *shared_folder(void)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
-/* A fresh empty folder, removed by nobody: it lies under build/tmp. */
+static pid_t scratch_owner; /* the process whose scratch folders go at its end */
+
+static inline void remove_scratch_folders(void)
+{
+    char command[100];
+    if (getpid() != scratch_owner) /* a child of a test that ends first */
+        return;
+    snprintf(command, sizeof command, "rm -rf build/tmp/unit-%ld-*", (long)scratch_owner);
+    if (system(command) != 0)
+        fprintf(stderr, "cannot remove build/tmp/unit-%ld-*\n", (long)scratch_owner);
+}
+
+/* A fresh empty folder under build/tmp. */
 static inline const char *scratch_folder(void)
 {
     static char path[4096];
     if (system("mkdir -p build/tmp") != 0)
         abort();
-    snprintf(path, sizeof path, "build/tmp/unit-XXXXXX");
+    if (!scratch_owner) {
+        scratch_owner = getpid();
+        atexit(remove_scratch_folders);
+    }
+    snprintf(path, sizeof path, "build/tmp/unit-%ld-XXXXXX", (long)scratch_owner);
     if (!mkdtemp(path))
         abort();
     return path;

@@ -47,7 +47,7 @@ struct cli {
     const cli_command *parent;  /* of a verb */
     /* options of every command */
     const char *db_option, *table, *model;
-    bool table_given, json, quiet, verbose, help, version;
+    bool table_given, model_given, json, quiet, verbose, help, version;
     int threads;            /* 0: as many as CPUs */
     cli_argument *argument; /* [n_arguments] */
     size_t n_arguments;
@@ -146,6 +146,7 @@ typedef struct cli_rows {
 } cli_rows;
 /* JSON lines, TSV, or on a terminal the table with its pictures. Prints. 0 or 2. */
 int cli_print_rows(cli *c, const cli_rows *rows) MUST_CHECK;
+#define CLI_PICTURE_BYTES (UINT64_C(256) << 20) /* largest encoded picture of a source that is read */
 /* Draws a row's picture, or encoded bytes, into at most columns x rows cells. */
 lancelet_status cli_draw_row(picask_table *table, const picask_row *row, int columns, int rows,
                              view_colours colours, view_lines *out, picask_error *err) MUST_CHECK;

@@ -118,6 +118,7 @@ static int answer_lines(cli *c, picask_table *table, int64_t n, const cli_show *
     size_t capacity = 0;
     bool prompt = isatty(STDIN_FILENO) && c->message.is_terminal;
     int code = CLI_NOTHING;
+    bool asked = false;
     for (;;) {
         if (prompt)
             fputs("question> ", stderr);
@@ -127,6 +128,7 @@ static int answer_lines(cli *c, picask_table *table, int64_t n, const cli_show *
         line[strcspn(line, "\r\n")] = '\0';
         if (!*line)
             continue;
+        asked = true;
         c->start_us = base_monotonic_us();
         int one = answer(c, table, line, n, show);
         if (one != CLI_NOTHING)
@@ -137,6 +139,8 @@ static int answer_lines(cli *c, picask_table *table, int64_t n, const cli_show *
     if (prompt)
         fputs("\n", stderr);
     free(line);
+    if (!asked && !prompt)
+        return cli_fail("ask needs a question: picask ask what is on the table");
     return code;
 }
 

@@ -293,16 +293,6 @@ static int print_json(run *r, const picask_index_report *report)
     return cli_print(&t);
 }
 
-/* NOT_FOUND means sources without pictures, unless it is the model that is missing. */
-static bool model_is_here(const cli *c)
-{
-    picask_model *model = NULL;
-    picask_error err;
-    bool here = picask_model_open(c->model ? c->model : "mini", NULL, &model, &err) == LANCELET_OK;
-    picask_model_destroy(model);
-    return here;
-}
-
 static int finish(run *r, const picask_index_options *o, const flags *f, picask_status status,
                   const picask_index_report *report, const picask_error *err)
 {
@@ -319,8 +309,8 @@ static int finish(run *r, const picask_index_options *o, const flags *f, picask_
         return CLI_INTERRUPTED;
     if (status != LANCELET_OK) {
         cli_fail_error(err);
-        return status == LANCELET_NOT_FOUND && r->n_sources > 0 && model_is_here(r->c) ? CLI_NOTHING
-                                                                                       : CLI_ERROR;
+        return status == LANCELET_NOT_FOUND && r->n_sources > 0 ? CLI_NOTHING
+                                                                : CLI_ERROR; /* no pictures there */
     }
     return code ? code : f->strict && report->skipped > 0 ? CLI_ERROR : CLI_DONE;
 }

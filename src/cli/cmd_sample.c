@@ -187,7 +187,7 @@ static int draw_sheet_of_items(cli *c, const source_item *items, size_t n)
         size_t size = 0;
         picask_error err;
         cards[i] = (card){NULL, items[i].uri, items[i].caption};
-        picask_status status = source_read(items[i].uri, UINT64_C(256) << 20, &bytes, &size, &err);
+        picask_status status = source_read(items[i].uri, CLI_PICTURE_BYTES, &bytes, &size, &err);
         if (status == LANCELET_OK)
             status = cli_draw_bytes(bytes, size, sheet.columns, sheet.rows, c->out.colours, &cells[i], &err);
         base_free(bytes);

@@ -30,7 +30,7 @@ static const cli_option options[] = {
     {'n', "limit", "N", LIMIT, "rows wanted (10)"},
     {0, "top", "N", LIMIT, NULL},
     {0, "offset", "N", OFFSET, "leave out the first N"},
-    {0, "distance-type", "TYPE", METRIC, "cosine (the default), l2 or dot"},
+    {0, "distance-type", "TYPE", METRIC, "cosine, l2 or dot (the index's, else cosine)"},
     {0, "metric", "TYPE", METRIC, NULL},
     {0, "min-score", "X", MIN_SCORE, "leave out rows whose cosine is below X"},
     {0, "image", "PATH", IMAGE, "a picture as query, or as operand of a sum"},
@@ -56,7 +56,7 @@ typedef struct query {
     char **owned; /* [n_owned] words made here */
     size_t n_owned;
     const char *literal, *vector_file, *copy_to;
-    bool has_id;
+    bool has_id, has_metric;
     int64_t id;
     bool files, nul;
     cli_show show;
@@ -148,6 +148,7 @@ static int read_options(const cli *c, query *q)
             break;
         case METRIC:
             code = parse_metric(value, &q->search.metric);
+            q->has_metric = true;
             break;
         case MIN_SCORE:
             code = cli_real("--min-score", value, &real);
@@ -166,6 +167,8 @@ static int read_options(const cli *c, query *q)
             break;
         case QUERY:
             q->literal = value;
+            if (value[strspn(value, " \t\r\n")] == '\0')
+                code = cli_fail("--query is empty; for example: --query 'a red car'");
             break;
         case IMAGE:
             code = add_picture(q, value);
@@ -307,6 +310,11 @@ static int run_search(cli *c)
         lancelet_table_get_info(picask_table_lance(table), &info);
         if (q.search.limit > info.rows)
             q.search.limit = info.rows ? (size_t)info.rows : 1;
+        if (!q.has_metric)
+            q.search.metric = picask_table_metric(table);
+        if (c->verbose && info.indices > 0)
+            cli_say(c, "table '%s' has an index, which this version does not use: every row is looked at",
+                    c->table);
         picask_status status = search(table, &q, &results, &err);
         if (status != LANCELET_OK) {
             code = cli_fail_error(&err);

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "source/source.h"
 
-enum { OUTPUT = 1, SHOW, NO_SHOW };
+enum { OUTPUT = 1, PICTURES, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'o', "output", "FILE", OUTPUT, "write the picture to FILE; .png or .jpg converts"},
+    {0, "pictures", "SOURCE", PICTURES,
+     "row N shows picture N of SOURCE, where the table names none"},
     {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "only the facts"},
     CLI_OPTIONS_END,
@@ -17,6 +20,7 @@ static const cli_option options[] = {
 
 typedef struct show {
     const char *output;
+    const char *source; /* of pictures that the table does not name; NULL: none was given */
     cli_show pictures;
 } show;
 
@@ -63,8 +67,54 @@ static bool add_facts(view_lines *l, const cli *c, const picask_row *row)
     return ok;
 }
 
+/* ---- the picture ---- */
+
+/* The picture that stands at place `at` of a source. */
+static picask_status picture_of_source(const char *spec, int64_t at, void **bytes, size_t *n, picask_error *err)
+{
+    source_options o = {.struct_size = sizeof o};
+    source *s = NULL;
+    source_item item = {0};
+    uint8_t *read = NULL;
+    bool done = at < 0;
+    RETURN_IF_ERROR(source_open(spec, &o, &s, err));
+    picask_status status = LANCELET_OK;
+    for (int64_t i = 0; status == LANCELET_OK && !done && i <= at; i++) {
+        source_item_free(&item);
+        status = source_next(s, &item, &done, err);
+    }
+    if (status == LANCELET_OK && done)
+        status = base_fail(err, LANCELET_NOT_FOUND, "%s has no picture %lld, counted from 0", spec, (long long)at);
+    if (status == LANCELET_OK)
+        status = source_read(item.uri, CLI_PICTURE_BYTES, &read, n, err);
+    if (status != LANCELET_OK && item.path && status != LANCELET_MEMORY)
+        base_error_prefix(err, "%s", item.path);
+    source_item_free(&item);
+    source_close(s);
+    if (status == LANCELET_OK)
+        *bytes = read;
+    return status;
+}
+
+/* The table's own picture, else the file at its path, else that of --pictures. */
+static picask_status picture_of_row(picask_table *table, const picask_row *row, const show *s, void **bytes,
+                                    size_t *n, picask_error *err)
+{
+    picask_status status = picask_row_picture(table, row, bytes, n, err);
+    if (status != LANCELET_NOT_FOUND)
+        return status;
+    if (s->source)
+        return picture_of_source(s->source, row->id, bytes, n, err);
+    if (row->uri)
+        return status;
+    char reason[sizeof err->text];
+    snprintf(reason, sizeof reason, "%s", err->text);
+    return base_fail(err, status, "%s; if it is picture %lld of a folder or list, say so: --pictures SOURCE", reason,
+                     (long long)row->id);
+}
+
 /* The picture, then the facts under it. */
-static int print_on_terminal(cli *c, picask_table *table, const picask_row *row, bool picture)
+static int print_on_terminal(cli *c, picask_table *table, const picask_row *row, const show *s, bool picture)
 {
     cli_text t = {0};
     view_lines lines = {0};
@@ -72,8 +122,14 @@ static int print_on_terminal(cli *c, picask_table *table, const picask_row *row,
     int code = 0;
     if (picture) {
         int rows = c->out.is_terminal ? c->out.rows - 5 : 24;
-        if (cli_draw_row(table, row, c->out.columns < 160 ? c->out.columns : 160, rows > 8 ? rows : 8,
-                         c->out.colours, &lines, &err) != LANCELET_OK) {
+        void *bytes = NULL;
+        size_t n = 0;
+        picask_status status = picture_of_row(table, row, s, &bytes, &n, &err);
+        if (status == LANCELET_OK)
+            status = cli_draw_bytes(bytes, n, c->out.columns < 160 ? c->out.columns : 160, rows > 8 ? rows : 8,
+                                    c->out.colours, &lines, &err);
+        picask_free(bytes);
+        if (status != LANCELET_OK) {
             view_lines_free(&lines);
             code = cli_fail_picture(row, &err);
         }
@@ -85,13 +141,13 @@ static int print_on_terminal(cli *c, picask_table *table, const picask_row *row,
     return printed ? printed : code;
 }
 
-static int write_file(const cli *c, picask_table *table, const picask_row *row, const char *path)
+static int write_file(const cli *c, picask_table *table, const picask_row *row, const show *s)
 {
+    const char *path = s->output;
     picask_error err;
     void *bytes = NULL;
     size_t n = 0;
-    picask_status status = picask_row_picture(table, row, &bytes, &n, &err);
-    if (status != LANCELET_OK)
+    if (picture_of_row(table, row, s, &bytes, &n, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     int code = 0;
     if (strcmp(path, "-") == 0) {
@@ -110,20 +166,21 @@ static int show_results(cli *c, picask_table *table, const picask_results *resul
 {
     bool picture = cli_show_count(c, &s->pictures, 1) > 0;
     if (s->output)
-        return write_file(c, table, picask_results_row(results, 0), s->output);
+        return write_file(c, table, picask_results_row(results, 0), s);
     if (c->json || (!c->out.is_terminal && !picture)) {
         cli_rows rows = {.table = table, .results = results, .first_rank = 1};
         return cli_print_rows(c, &rows);
     }
     int code = 0;
     for (size_t i = 0; i < picask_results_count(results); i++) {
-        int one = print_on_terminal(c, table, picask_results_row(results, i), picture);
+        int one = print_on_terminal(c, table, picask_results_row(results, i), s, picture);
         code = one ? one : code;
     }
     return code;
 }
 
-static int show_one(cli *c, picask_table *table, const char *operand, const show *s)
+/* *unreadable: the table itself cannot be read, and the next row would say the same. */
+static int show_one(cli *c, picask_table *table, const char *operand, const show *s, bool *unreadable)
 {
     bool is_id;
     int64_t id;
@@ -139,9 +196,8 @@ static int show_one(cli *c, picask_table *table, const char *operand, const show
         code = cli_fail_error(&err);
         if (status == LANCELET_NOT_FOUND)
             code = CLI_NOTHING;
-    } else if (picask_results_count(results) == 0) {
-        cli_fail("table '%s' has no row of %s", c->table, operand);
-        code = CLI_NOTHING;
+        else
+            *unreadable = true;
     } else {
         code = show_results(c, table, results, s);
     }
@@ -163,6 +219,9 @@ static int run_show(cli *c)
         case OUTPUT:
             s.output = c->argument[i].value;
             break;
+        case PICTURES:
+            s.source = c->argument[i].value;
+            break;
         case SHOW:
             code = cli_show_option(&s.pictures, true, NULL);
             break;
@@ -181,10 +240,11 @@ static int run_show(cli *c)
         return cli_fail("-o takes one picture, not %zu", n);
     picask_table *table = NULL;
     code = cli_open_table(c, &table);
-    for (size_t i = 0; table && i < c->n_arguments; i++) {
+    bool unreadable = false;
+    for (size_t i = 0; table && i < c->n_arguments && !unreadable; i++) {
         if (c->argument[i].id != 0)
             continue;
-        int one = show_one(c, table, c->argument[i].value, &s);
+        int one = show_one(c, table, c->argument[i].value, &s, &unreadable);
         code = one > code ? one : code;
     }
     picask_table_destroy(table);
@@ -200,6 +260,7 @@ const cli_command cli_show_command = {
     NULL,
     "  picask show 569\n"
     "  picask show ~/Pictures/dog.jpg\n"
-    "  picask show 569 -o stop-sign.jpg\n",
+    "  picask show 569 -o stop-sign.jpg\n"
+    "  picask show 569 -t notebook --pictures ~/gta    a table without paths, made from that folder\n",
     run_show,
 };

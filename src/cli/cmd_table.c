@@ -169,14 +169,15 @@ static int run_create(cli *c)
     if (n_names == 0)
         return cli_fail("table create needs a name: picask table create NAME --model mini");
     int code = cli_table_operand(c);
-    if (code == 0 && dim > 0 && c->model)
+    if (code == 0 && dim > 0 && c->model_given)
         code = cli_fail("--dim and --model exclude each other; a model has its own");
     const char *db = code ? NULL : cli_db(c);
     if (!db)
         return CLI_ERROR;
     picask_table *table = NULL;
     picask_error err;
-    if (picask_table_create(db, c->table, c->model, (size_t)dim, &table, &err) != LANCELET_OK)
+    if (picask_table_create(db, c->table, dim > 0 ? NULL : c->model, (size_t)dim, &table, &err) !=
+        LANCELET_OK)
         return cli_fail_error(&err);
     const char *model = picask_table_model_name(table);
     cli_say(c, "made table '%s' for vectors of %zu numbers%s%s in %s", c->table, picask_table_dim(table),

@@ -88,11 +88,16 @@ static void put_line(cli_text *t, const char *head, cli_text *line, const cli *c
     *line = (cli_text){0};
 }
 
-/* The remembered sources: a JSON array in the table's config, one object a source. */
-static void put_sources(cli_text *t, const cli *c, const lancelet_table *lance)
+/* The remembered sources: a JSON array in the table's config, one object a source. NULL: none. */
+static json_t *sources_of(const lancelet_table *lance)
 {
     const char *config = lancelet_table_config(lance, "picask.sources");
-    json_t *sources = config ? json_loads(config, 0, NULL) : NULL;
+    return config ? json_loads(config, 0, NULL) : NULL;
+}
+
+static void put_sources(cli_text *t, const cli *c, const lancelet_table *lance)
+{
+    json_t *sources = sources_of(lance);
     size_t i;
     json_t *entry;
     json_array_foreach(sources, i, entry)
@@ -106,6 +111,24 @@ static void put_sources(cli_text *t, const cli *c, const lancelet_table *lance)
         base_buffer_free(&line.b);
         base_free(shown);
     }
+    json_decref(sources);
+}
+
+static void put_json_sources(cli_text *t, const lancelet_table *lance)
+{
+    json_t *sources = sources_of(lance);
+    size_t i, n = 0;
+    json_t *entry;
+    cli_put(t, ",\"sources\":[");
+    json_array_foreach(sources, i, entry)
+    {
+        const char *path = json_string_value(json_object_get(entry, "source"));
+        if (!path)
+            continue;
+        cli_put(t, n++ ? "," : "");
+        cli_put_json(t, path);
+    }
+    cli_put(t, "]");
     json_decref(sources);
 }
 
@@ -183,9 +206,11 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     cli_putf(t, ",\"version\":%llu,\"timestamp\":\"%s\",\"data_version\":", (unsigned long long)info.version,
              time);
     cli_put_json(t, info.data_version);
-    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu,\"columns\":{",
+    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu",
              (unsigned long long)info.fragments, (unsigned long long)info.data_bytes,
              (unsigned long long)info.indices);
+    put_json_sources(t, picask_table_lance(table));
+    cli_put(t, ",\"columns\":{");
     for (int64_t i = 0; i < schema->n_children; i++) {
         cli_put(t, i ? "," : "");
         cli_put_json(t, schema->children[i]->name ? schema->children[i]->name : "");

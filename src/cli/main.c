@@ -1,7 +1,18 @@
 /* main.c - picask: reads the command line, runs the command, gives its exit code. */
 #include "cli/cli.h"
 
+#include <fcntl.h>
+
 #include "base/file.h"
+
+/* Where 0, 1 or 2 is closed, the next file opened would get that number, and what is printed would land in a table. Opened
+ * for reading, so that printing there fails as it did. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            return; /* no /dev/null: nothing more can be done */
+}
 
 static int run(cli *c)
 {
@@ -24,6 +35,7 @@ static int run(cli *c)
 int main(int argc, char **argv)
 {
     cli c = {.start_us = base_monotonic_us()};
+    hold_standard_descriptors();
     cli_signals_start();
     view_terminal_get(1, &c.out);
     view_terminal_get(2, &c.message);

@@ -145,8 +145,25 @@ static void keep(cli *c, int id, const char *value)
     c->argument[c->n_arguments++].value = value;
 }
 
+static int lacks_value(const cli_option *o)
+{
+    if (o->name)
+        return cli_fail("--%s needs a value: --%s %s", o->name, o->name, o->value);
+    return cli_fail("-%c needs a value: -%c %s", o->letter, o->letter, o->value);
+}
+
+/* A path that is empty (a script's unset variable) would name the current folder, or nothing. */
+static bool takes_path(const cli_option *o)
+{
+    return o->id > 0 && o->value &&
+           (strncmp(o->value, "DIR", 3) == 0 || strncmp(o->value, "FILE", 4) == 0 ||
+            strncmp(o->value, "PATH", 4) == 0);
+}
+
 static int take(cli *c, const cli_option *o, const char *value)
 {
+    if (takes_path(o) && value && !*value)
+        return lacks_value(o);
     switch (o->id) {
     case OPT_DB:
         c->db_option = value;
@@ -157,6 +174,7 @@ static int take(cli *c, const cli_option *o, const char *value)
         break;
     case OPT_MODEL:
         c->model = value;
+        c->model_given = true;
         break;
     case OPT_THREADS:
         return parse_threads(c, "--threads", value);
@@ -179,13 +197,6 @@ static int take(cli *c, const cli_option *o, const char *value)
         keep(c, o->id, value);
     }
     return 0;
-}
-
-static int lacks_value(const cli_option *o)
-{
-    if (o->name)
-        return cli_fail("--%s needs a value: --%s %s", o->name, o->name, o->value);
-    return cli_fail("-%c needs a value: -%c %s", o->letter, o->letter, o->value);
 }
 
 /* --name, --name=value, --name value */

@@ -162,21 +162,38 @@ void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const pic
     cli_put(t, "}");
 }
 
+/* A number as short as it reads back the same (jansson would print 17 digits); the rest as JSON. */
+static void put_value(cli_text *t, const json_t *value)
+{
+    char number[32];
+    if (json_is_real(value)) {
+        cli_put_bytes(t, number, base_format_double(json_real_value(value), number));
+    } else if (json_is_array(value)) {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            cli_put(t, i ? "," : "[");
+            put_value(t, json_array_get(value, i));
+        }
+        cli_put(t, json_array_size(value) ? "]" : "[]");
+    } else {
+        char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        t->failed = t->failed || !dumped;
+        cli_put(t, dumped ? dumped : "");
+        free(dumped);
+    }
+}
+
 char *cli_extra_value(const picask_row *row, const char *column)
 {
     char *object = row->extra ? base_format("{%s}", row->extra) : NULL, *out = NULL;
     json_t *members = object ? json_loads(object, 0, NULL) : NULL;
     const json_t *value = json_object_get(members, column);
-    char number[32];
+    cli_text t = {0};
     if (json_is_string(value)) {
         out = base_strdup(json_string_value(value));
-    } else if (json_is_real(value)) {
-        base_format_double(json_real_value(value), number);
-        out = base_strdup(number);
     } else if (value && !json_is_null(value)) {
-        char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        out = dumped ? base_strdup(dumped) : NULL;
-        free(dumped);
+        put_value(&t, value);
+        out = t.failed ? NULL : base_buffer_to_string(&t.b);
+        base_buffer_free(&t.b);
     }
     json_decref(members);
     base_free(object);
@@ -210,10 +227,14 @@ void cli_put_row_tsv(cli_text *t, size_t rank, const picask_row *row, const char
 
 int cli_finish_output(void)
 {
+    static bool told; /* each further print fails too, and main looks once more at the end */
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     if (errno == EPIPE)
         return 0;
+    if (told)
+        return CLI_ERROR;
+    told = true;
     picask_error err;
     base_fail_errno(&err, errno, "cannot write the output");
     return cli_fail("%s", err.text);

@@ -14,8 +14,8 @@ info() {
         contains "$(tail -4 "$T/out")" "lancedb.connect(\"$T/db\").open_table(\"pictures\")" && contains "$(tail -1 "$T/out")" "SELECT * FROM '$T/db/pictures.lance'"
 }
 ok "table info ends with the lines that open the table in Python and DuckDB" info
-info_json() { expect_status 0 "$PICASK" table info pictures --json && json_lines "$T/out" 'rows[0]["rows"] == 6 and rows[0]["dim"] == 384 and rows[0]["columns"]["id"] == "int64" and rows[0]["columns"]["vector"] == "fixed_size_list<float32, 384>" and "lancedb" in rows[0]["python"]'; }
-ok "table info --json has rows, model and columns" info_json
+info_json() { expect_status 0 "$PICASK" table info pictures --json && json_lines "$T/out" 'rows[0]["rows"] == 6 and rows[0]["dim"] == 384 and rows[0]["columns"]["id"] == "int64" and rows[0]["columns"]["vector"] == "fixed_size_list<float32, 384>" and "lancedb" in rows[0]["python"] and [s.rsplit("/", 1)[1] for s in rows[0]["sources"]] == ["captions.tsv"]'; }
+ok "table info --json has rows, model, columns and remembered sources" info_json
 
 export_json() { expect_status 0 "$PICASK" table export && json_lines "$T/out" 'len(rows) == 6 and list(rows[0])[:4] == ["vector","text","id","uri"] and [r["id"] for r in rows] == list(range(6)) and len(rows[0]["vector"]) == 384 and rows[1]["text"] == "a stop sign among the leaves"'; }
 ok "table export gives every row as a JSON line" export_json

@@ -227,6 +227,31 @@ static void a_copy_gets_a_row_of_its_own_that_shares_the_vector(void **state)
     picask_table_destroy(t);
 }
 
+static void copies_in_a_renamed_folder_keep_each_its_id(void **state)
+{
+    (void)state;
+    write_picture("in/one/a.png", 1);
+    write_picture("in/one/b.png", 1);
+    write_picture("in/one/c.png", 1);
+    write_picture("in/two/b.png", 1);
+    index_ok("in");
+    assert_int_equal(report.copies, 3);
+    assert_int_equal(rename(at("in/one"), at("in/zone")), 0);
+    assert_int_equal(rename(at("in/two"), at("in/new two")), 0);
+    index_ok("in");
+    assert_int_equal(report.moved, 4);
+    assert_int_equal(id_of("in/zone/a.png"), 0);
+    assert_int_equal(id_of("in/zone/b.png"), 1);
+    assert_int_equal(id_of("in/zone/c.png"), 2);
+    assert_int_equal(id_of("in/new two/b.png"), 3);
+    assert_int_equal(rename(at("in/zone/b.png"), at("in/zone/x.jpg")), 0);
+    assert_int_equal(rename(at("in/zone/a.png"), at("in/zone/y.jpg")), 0);
+    index_ok("in"); /* nothing tells these apart: in the order of the table */
+    assert_int_equal(report.moved, 2);
+    assert_int_equal(id_of("in/zone/x.jpg"), 0);
+    assert_int_equal(id_of("in/zone/y.jpg"), 1);
+}
+
 static void two_files_that_swap_names_are_changed_without_loss(void **state)
 {
     (void)state;
@@ -500,6 +525,52 @@ static void further_columns_are_kept_where_the_table_has_them(void **state)
     picask_table_destroy(t);
 }
 
+/* Writes an entry of the table's config, as any program may. */
+static void set_config(const char *key, const char *value)
+{
+    lancelet_table *t = NULL;
+    const lancelet_key_value kv = {key, value};
+    lancelet_change change = LANCELET_CHANGE_INIT;
+    change.config = &kv;
+    change.n_config = 1;
+    assert_ok(lancelet_table_open(at("db/pictures.lance"), NULL, &t, &error), error);
+    assert_ok(lancelet_table_commit(t, &change, NULL, NULL, &error), error);
+    lancelet_table_destroy(t);
+}
+
+static void ids_that_are_used_up_end_an_index_run_but_not_a_removal(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    set_config("picask.next_id", "9223372036854775806"); /* one id is left */
+    write_picture("in/c.png", 3);
+    index_ok("in");
+    assert_int_equal(id_of("in/c.png"), INT64_MAX - 1);
+    write_picture("in/d.png", 4);
+    assert_int_equal(run_index(at("in"), &o), LANCELET_LIMIT);
+    assert_string_equal(error.text, "the ids of table 'pictures' are used up");
+    picask_table *t = open_pictures();
+    const int64_t id = 0;
+    uint64_t removed = 0;
+    assert_ok(picask_table_remove(t, &id, 1, NULL, 0, &removed, &error), error);
+    assert_int_equal(removed, 1);
+    picask_table_destroy(t);
+}
+
+static void a_remembered_source_that_is_no_path_is_told(void **state)
+{
+    (void)state;
+    picask_index_options o = toy_options();
+    write_picture("in/a.png", 1);
+    index_ok("in");
+    set_config("picask.sources", "[{\"source\":\"http://host/a.jpg\"}]");
+    assert_int_equal(picask_index(at("db"), "pictures", NULL, 0, &o, &report, &error), LANCELET_UNSUPPORTED);
+    assert_non_null(strstr(error.text, "cannot read web addresses"));
+}
+
 static void one_run_a_table(void **state)
 {
     (void)state;
@@ -684,6 +755,7 @@ int main(void)
         cmocka_unit_test_setup(a_touched_file_is_unchanged_and_then_not_read_again, fresh_folder),
         cmocka_unit_test_setup(a_renamed_file_keeps_id_and_vector, fresh_folder),
         cmocka_unit_test_setup(a_copy_gets_a_row_of_its_own_that_shares_the_vector, fresh_folder),
+        cmocka_unit_test_setup(copies_in_a_renamed_folder_keep_each_its_id, fresh_folder),
         cmocka_unit_test_setup(two_files_that_swap_names_are_changed_without_loss, fresh_folder),
         cmocka_unit_test_setup(a_new_caption_replaces_the_row_and_keeps_the_vector, fresh_folder),
         cmocka_unit_test_setup(a_broken_picture_is_told_counted_and_uses_an_id_once, fresh_folder),
@@ -696,6 +768,8 @@ int main(void)
         cmocka_unit_test_setup(cancel_commits_what_is_done, fresh_folder),
         cmocka_unit_test_setup(stored_pictures_are_read_back, fresh_folder),
         cmocka_unit_test_setup(further_columns_are_kept_where_the_table_has_them, fresh_folder),
+        cmocka_unit_test_setup(ids_that_are_used_up_end_an_index_run_but_not_a_removal, fresh_folder),
+        cmocka_unit_test_setup(a_remembered_source_that_is_no_path_is_told, fresh_folder),
         cmocka_unit_test_setup(one_run_a_table, fresh_folder),
         cmocka_unit_test_setup(nothing_to_index_is_not_found, fresh_folder),
         cmocka_unit_test_setup(a_full_disk_tells_what_is_safe, fresh_folder),

@@ -115,6 +115,7 @@ _picask()
     --store-images) _picask_words "$word" 'none original 256 512 1024'; return ;;
     --image) _picask_files "$word" "$pictures"; return ;;
     --vector | --npy) _picask_files "$word" npy; return ;;
+    --pictures) _picask_files "$word" "$pictures|$captions"; return ;;
     -o | --output)
         if [[ $command == embed ]]; then _picask_files "$word" npy; else _picask_files "$word"; fi
         return
@@ -142,7 +143,7 @@ _picask()
             options='--limit --offset --distance-type --min-score --image --query --id --vector --columns --all-copies
                 --files --show --no-show --copy-to'
             ;;
-        show) options='--output --show --no-show' ;;
+        show) options='--output --pictures --show --no-show' ;;
         sample) options='--limit --seed --show --no-show' ;;
         ask) options='--limit --show --no-show' ;;
         embed) options='--text --image --output' ;;

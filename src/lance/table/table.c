@@ -117,7 +117,7 @@ static lancelet_status open_file(const lancelet_table *t, const table_fragment *
         if (status == LANCELET_NOT_FOUND)
             status = base_fail(err, LANCELET_CORRUPT, "the data file %s of version %" PRIu64 " is not there",
                                path, t->manifest.version);
-        else if (status == LANCELET_CORRUPT || status == LANCELET_UNSUPPORTED)
+        else if ((status == LANCELET_CORRUPT || status == LANCELET_UNSUPPORTED) && !strstr(why.text, path))
             status = base_fail(err, status, "the data file %s: %s", path, why.text);
         else if (status != LANCELET_OK)
             status = base_fail(err, status, "%s", why.text);
