@@ -162,7 +162,8 @@ typedef struct picask_index_options {
 
 /* Brings pictures, folders and caption files (sources [n]) into table `name` of `db`, made when missing. n 0: the
  * table's remembered sources. Only what is new or changed is embedded. A broken picture is reported and skipped. One
- * index run a table at a time: CONFLICT names the lock. NOT_FOUND when the sources hold no picture at all. `report`
+ * index run a table at a time: CONFLICT names the lock. NOT_FOUND when the sources hold no picture at all, or a
+ * new table would get no row because none can be read. `report`
  * is filled also on failure, with what was committed. */
 picask_status picask_index(const char *db, const char *name, const char *const *sources, size_t n,
                            const picask_index_options *options, picask_index_report *report, picask_error *err);

@@ -11,8 +11,7 @@ enum { OUTPUT = 1, PICTURES, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'o', "output", "FILE", OUTPUT, "write the picture to FILE; .png or .jpg converts"},
-    {0, "pictures", "SOURCE", PICTURES,
-     "row N shows picture N of SOURCE, where the table names none"},
+    {0, "pictures", "SOURCE", PICTURES, "row N shows picture N of SOURCE, where the table names none"},
     {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "only the facts"},
     CLI_OPTIONS_END,
@@ -22,6 +21,7 @@ typedef struct show {
     const char *output;
     const char *source; /* of pictures that the table does not name; NULL: none was given */
     cli_show pictures;
+    size_t shown; /* rows so far */
 } show;
 
 /* "id 569 · 1,920 x 1,080 · 345 KB · taken 2019-07-01 12:00:00" */
@@ -70,7 +70,8 @@ static bool add_facts(view_lines *l, const cli *c, const picask_row *row)
 /* ---- the picture ---- */
 
 /* The picture that stands at place `at` of a source. */
-static picask_status picture_of_source(const char *spec, int64_t at, void **bytes, size_t *n, picask_error *err)
+static picask_status picture_of_source(const char *spec, int64_t at, void **bytes, size_t *n,
+                                       picask_error *err)
 {
     source_options o = {.struct_size = sizeof o};
     source *s = NULL;
@@ -84,7 +85,8 @@ static picask_status picture_of_source(const char *spec, int64_t at, void **byte
         status = source_next(s, &item, &done, err);
     }
     if (status == LANCELET_OK && done)
-        status = base_fail(err, LANCELET_NOT_FOUND, "%s has no picture %lld, counted from 0", spec, (long long)at);
+        status =
+            base_fail(err, LANCELET_NOT_FOUND, "%s has no picture %lld, counted from 0", spec, (long long)at);
     if (status == LANCELET_OK)
         status = source_read(item.uri, CLI_PICTURE_BYTES, &read, n, err);
     if (status != LANCELET_OK && item.path && status != LANCELET_MEMORY)
@@ -109,8 +111,8 @@ static picask_status picture_of_row(picask_table *table, const picask_row *row, 
         return status;
     char reason[sizeof err->text];
     snprintf(reason, sizeof reason, "%s", err->text);
-    return base_fail(err, status, "%s; if it is picture %lld of a folder or list, say so: --pictures SOURCE", reason,
-                     (long long)row->id);
+    return base_fail(err, status, "%s; if it is picture %lld of a folder or list, say so: --pictures SOURCE",
+                     reason, (long long)row->id);
 }
 
 /* The picture, then the facts under it. */
@@ -126,8 +128,8 @@ static int print_on_terminal(cli *c, picask_table *table, const picask_row *row,
         size_t n = 0;
         picask_status status = picture_of_row(table, row, s, &bytes, &n, &err);
         if (status == LANCELET_OK)
-            status = cli_draw_bytes(bytes, n, c->out.columns < 160 ? c->out.columns : 160, rows > 8 ? rows : 8,
-                                    c->out.colours, &lines, &err);
+            status = cli_draw_bytes(bytes, n, c->out.columns < 160 ? c->out.columns : 160,
+                                    rows > 8 ? rows : 8, c->out.colours, &lines, &err);
         picask_free(bytes);
         if (status != LANCELET_OK) {
             view_lines_free(&lines);
@@ -162,13 +164,15 @@ static int write_file(const cli *c, picask_table *table, const picask_row *row, 
     return code;
 }
 
-static int show_results(cli *c, picask_table *table, const picask_results *results, const show *s)
+static int show_results(cli *c, picask_table *table, const picask_results *results, show *s)
 {
     bool picture = cli_show_count(c, &s->pictures, 1) > 0;
+    size_t first = s->shown + 1;
+    s->shown += picask_results_count(results);
     if (s->output)
         return write_file(c, table, picask_results_row(results, 0), s);
     if (c->json || (!c->out.is_terminal && !picture)) {
-        cli_rows rows = {.table = table, .results = results, .first_rank = 1};
+        cli_rows rows = {.table = table, .results = results, .first_rank = first};
         return cli_print_rows(c, &rows);
     }
     int code = 0;
@@ -180,7 +184,7 @@ static int show_results(cli *c, picask_table *table, const picask_results *resul
 }
 
 /* *unreadable: the table itself cannot be read, and the next row would say the same. */
-static int show_one(cli *c, picask_table *table, const char *operand, const show *s, bool *unreadable)
+static int show_one(cli *c, picask_table *table, const char *operand, show *s, bool *unreadable)
 {
     bool is_id;
     int64_t id;

@@ -206,9 +206,8 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     cli_putf(t, ",\"version\":%llu,\"timestamp\":\"%s\",\"data_version\":", (unsigned long long)info.version,
              time);
     cli_put_json(t, info.data_version);
-    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu",
-             (unsigned long long)info.fragments, (unsigned long long)info.data_bytes,
-             (unsigned long long)info.indices);
+    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu", (unsigned long long)info.fragments,
+             (unsigned long long)info.data_bytes, (unsigned long long)info.indices);
     put_json_sources(t, picask_table_lance(table));
     cli_put(t, ",\"columns\":{");
     for (int64_t i = 0; i < schema->n_children; i++) {

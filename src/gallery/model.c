@@ -49,9 +49,14 @@ static bool is_built_in(const char *canonical)
 
 static lancelet_status open_file(const char *name, model **out, lancelet_error *err)
 {
+    static const char ending[] = ".safetensors";
     const char *canonical = gallery_model_canonical(name);
     char *path = NULL;
+    size_t n = strlen(name), tail = sizeof ending - 1;
     lancelet_status status = LANCELET_OK;
+    if (!gallery_is_path(name) && n > tail && strcmp(name + n - tail, ending) == 0)
+        return base_fail(err, LANCELET_INVALID,
+                         "'%s' is no model's name; a file begins with / ./ ../ or ~/: -m ./%s", name, name);
     if (gallery_is_path(name)) {
         path = gallery_expand_home(name);
         if (!path)

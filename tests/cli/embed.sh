@@ -42,5 +42,6 @@ ok "no line on standard input is exit code 1" nothing
 
 export PICASK_DB="$T/db"
 "$PICASK" table create plain --dim 384 -q
+ok "a model's file without ./ in front is told the form that works" says 2 "-m ./models/x.safetensors" "$PICASK" embed -m models/x.safetensors --text x
 ok "a table that names no model asks for one" says 2 "does not say which model made it" "$PICASK" embed -t plain --text x
 ok "a table asked for by name must be there" says 2 "no table 'none'" "$PICASK" embed -t none --text x
