@@ -2,6 +2,8 @@
 #ifndef BASE_OS_H
 #define BASE_OS_H
 
+#include <pthread.h>
+
 #include "base/error.h"
 
 /* Data and metadata of fd on stable storage; 0 or -1 with errno. */
@@ -13,6 +15,10 @@ int base_os_random(void *out, size_t n);
 /* CPUs of the process's affinity mask, and the quota of its control group rounded up; 0 = no such limit. */
 int base_os_cpu_affinity(void);
 int base_os_cpu_quota(void);
+/* The CPU that the caller runs on; -1 unknown. */
+int base_os_current_cpu(void);
+/* Keeps a thread off one CPU among those that the caller may use, if there is another; a wish, not a promise. */
+void base_os_keep_off(pthread_t thread, int cpu);
 /* Asks the kernel to let this process use AMX tile registers; false where it does not. */
 bool base_os_allow_amx(void);
 /* Modification time in nanoseconds of a struct stat. */

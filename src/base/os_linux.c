@@ -60,6 +60,17 @@ int base_os_cpu_affinity(void)
     return 0;
 }
 
+int base_os_current_cpu(void) { return sched_getcpu(); }
+
+void base_os_keep_off(pthread_t thread, int cpu)
+{
+    cpu_set_t set; /* where there are more CPUs than it holds, nothing is wished */
+    if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 2)
+        return;
+    CPU_CLR((size_t)cpu, &set);
+    (void)pthread_setaffinity_np(thread, sizeof set, &set);
+}
+
 /* The first line of a small file of /proc or /sys; false when there is none. */
 static bool read_line(const char *path, char *line, size_t capacity)
 {

@@ -35,6 +35,12 @@ int base_os_cpu_quota(void)
 {
     return 0;
 }
+int base_os_current_cpu(void) { return -1; }
+void base_os_keep_off(pthread_t thread, int cpu)
+{
+    (void)thread;
+    (void)cpu;
+}
 bool base_os_allow_amx(void)
 {
     return false;

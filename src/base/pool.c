@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/os.h"
 
 /* Long enough to bridge the gap between two layers of a network, short enough not to be seen in a CPU meter. */
 enum { SPIN_US = 20, SPIN_LOOPS_PER_LOOK = 64, MAX_THREADS = 1024 };
@@ -24,6 +25,7 @@ struct base_pool {
     int threads; /* workers wanted, the caller counted */
     int started; /* threads that exist, without the caller */
     bool start_tried;
+    int kept_off;        /* CPU that the workers keep off: the caller's at the last waking; -1 none */
     pool_worker *worker; /* [threads - 1] */
 
     pthread_mutex_t lock;
@@ -140,7 +142,7 @@ lancelet_status base_pool_create(int threads, base_pool **out, lancelet_error *e
     pool_worker *worker = base_calloc((size_t)threads, sizeof *worker);
     if (!p || !worker)
         goto no_memory;
-    *p = (base_pool){.threads = threads, .worker = worker};
+    *p = (base_pool){.threads = threads, .kept_off = -1, .worker = worker};
     if (pthread_mutex_init(&p->lock, NULL) != 0)
         goto no_memory;
     if (pthread_cond_init(&p->wake, NULL) != 0)
@@ -160,10 +162,23 @@ no_memory:
     return base_fail_memory(err);
 }
 
+/* Linux wakes a thread on the CPU of its waker and may leave both there for milliseconds while another CPU idles: longer
+ * than a whole network takes. So sleeping workers keep off the caller's CPU. */
+static void make_room(base_pool *p)
+{
+    int cpu = base_os_current_cpu();
+    if (cpu == p->kept_off)
+        return;
+    p->kept_off = cpu;
+    for (int i = 0; i < p->started; i++)
+        base_os_keep_off(p->worker[i].thread, cpu);
+}
+
 static void raise_generation(base_pool *p)
 {
     atomic_fetch_add(&p->generation, 1);
     if (atomic_load(&p->sleeping) > 0) {
+        make_room(p);
         pthread_mutex_lock(&p->lock);
         pthread_cond_broadcast(&p->wake);
         pthread_mutex_unlock(&p->lock);
