@@ -251,6 +251,11 @@ typedef struct lancelet_change {
 } lancelet_change;
 #define LANCELET_CHANGE_INIT {sizeof(lancelet_change), NULL, NULL, 0, NULL, 0, false, NULL}
 
+/* Whether a new table may have a column of this name. Not the names that Lance libraries keep for themselves
+ * (`_rowid`, ...), and none with '.' or '`', which they take for a path into a struct: a table with such a column
+ * does not open there. Never fails. */
+bool lancelet_column_name_ok(const char *name);
+
 /* Makes a new table at `path` (file version 2.1) with the schema of `rows` and its metadata; `rows` may have no
  * batch. The stream is consumed and released, also on failure. CONFLICT when there is a table already.
  * Fixed-size lists of float32, float64, float16 and uint8; (large_)utf8, (large_)binary, bool, all integers,

@@ -283,7 +283,7 @@ static bool has_part(const picask_table *t, int64_t column)
     return false;
 }
 
-/* The further columns of all sources, each name once, for a new table. *extra is the caller's. */
+/* The further columns of all sources that a table can have, each name once, for a new table. *extra is the caller's. */
 static lancelet_status collect_columns(const index_run *run, gallery_column **extra, size_t *n_extra,
                                        lancelet_error *err)
 {
@@ -298,7 +298,7 @@ static lancelet_status collect_columns(const index_run *run, gallery_column **ex
     for (size_t i = 0; i < run->sources.n; i++) {
         size_t n_columns = run->sources.source[i].open ? source_columns(run->sources.source[i].open, &c) : 0;
         for (size_t j = 0; j < n_columns; j++) {
-            bool there = gallery_is_our_column(c[j].name);
+            bool there = gallery_is_our_column(c[j].name) || !lancelet_column_name_ok(c[j].name);
             for (size_t k = 0; k < n && !there; k++)
                 there = strcmp(out[k].name, c[j].name) == 0;
             if (!there)
@@ -324,8 +324,9 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
             return base_fail_memory(err);
         for (size_t j = 0; j < n; j++) {
             int64_t at = arrow_schema_find(&t->schema, c[j].name);
-            const char *why = at < 0            ? "has no such column"
-                              : has_part(t, at) ? "has a column of that name for itself"
+            const char *why = !lancelet_column_name_ok(c[j].name) ? "cannot have a column of that name"
+                              : at < 0                            ? "has no such column"
+                              : has_part(t, at)                   ? "has a column of that name for itself"
                               : !goes_with(c[j].type, t->schema.children[at])
                                   ? "has that column with another type"
                                   : NULL;

@@ -1,6 +1,8 @@
 /* gallery_index.c - what an index run does with new, known, changed, moved, copied and broken pictures. */
 #include "gallery_support.h"
 
+#include "arrow/arrow.h"
+
 #include <errno.h>
 
 #include "base/fault.h"
@@ -525,6 +527,24 @@ static void further_columns_are_kept_where_the_table_has_them(void **state)
     picask_table_destroy(t);
 }
 
+static void a_column_whose_name_lance_cannot_have_is_left_out_with_a_note(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_text("in/one.csv", "path,caption,camera.make,_rowid,stars\na.png,x,Acme,7,4\n");
+    index_ok("in/one.csv");
+    assert_int_equal(n_notes, 2);
+    assert_non_null(strstr(notes, "0:column 'camera.make' of "));
+    assert_non_null(strstr(notes, "0:column '_rowid' of "));
+    struct ArrowSchema schema = {0};
+    picask_table *t = open_pictures();
+    assert_ok(lancelet_table_schema(picask_table_lance(t), &schema, &error), error);
+    assert_true(arrow_schema_find(&schema, "stars") >= 0);
+    assert_true(arrow_schema_find(&schema, "camera.make") < 0);
+    arrow_schema_release(&schema);
+    picask_table_destroy(t);
+}
+
 /* Writes an entry of the table's config, as any program may. */
 static void set_config(const char *key, const char *value)
 {
@@ -768,6 +788,7 @@ int main(void)
         cmocka_unit_test_setup(cancel_commits_what_is_done, fresh_folder),
         cmocka_unit_test_setup(stored_pictures_are_read_back, fresh_folder),
         cmocka_unit_test_setup(further_columns_are_kept_where_the_table_has_them, fresh_folder),
+        cmocka_unit_test_setup(a_column_whose_name_lance_cannot_have_is_left_out_with_a_note, fresh_folder),
         cmocka_unit_test_setup(ids_that_are_used_up_end_an_index_run_but_not_a_removal, fresh_folder),
         cmocka_unit_test_setup(a_remembered_source_that_is_no_path_is_told, fresh_folder),
         cmocka_unit_test_setup(one_run_a_table, fresh_folder),

@@ -328,19 +328,24 @@ lancelet_status table_check_text(const char *what, const char *text, size_t n, l
     return base_utf8_valid(text, n) ? LANCELET_OK : base_fail(err, LANCELET_INVALID, "%s is not UTF-8", what);
 }
 
-/* Names that other Lance libraries keep for themselves (a table with one of them does not open there), or that they
- * take for a path into a struct. */
-static lancelet_status check_name(const char *name, lancelet_error *err)
+bool lancelet_column_name_ok(const char *name)
 {
     static const char *const reserved[] = {"_rowid", "_rowaddr", "_rowoffset", "_row_last_updated_at_version",
                                            "_row_created_at_version"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (strcmp(name, reserved[i]) == 0)
-            return base_fail(err, LANCELET_INVALID,
-                             "a column cannot have the name '%s', which Lance reserves", name);
-    if (strpbrk(name, ".`"))
-        return base_fail(err, LANCELET_INVALID, "the name of the column '%s' has a '.' or '`' in it", name);
-    return LANCELET_OK;
+            return false;
+    return !strpbrk(name, ".`") && base_utf8_valid(name, strlen(name));
+}
+
+static lancelet_status check_name(const char *name, lancelet_error *err)
+{
+    if (lancelet_column_name_ok(name))
+        return LANCELET_OK;
+    return base_fail(err, LANCELET_INVALID,
+                     "a column of a Lance table cannot have the name '%s': it is reserved, has a '.' or '`' in it, or is "
+                     "not UTF-8",
+                     name);
 }
 
 typedef struct metadata_sink {
