@@ -1,10 +1,9 @@
 /* gallery_index.c - what an index run does with new, known, changed, moved, copied and broken pictures. */
 #include "gallery_support.h"
 
-#include "arrow/arrow.h"
-
 #include <errno.h>
 
+#include "arrow/arrow.h"
 #include "base/fault.h"
 
 static void a_folder_becomes_rows_in_its_order(void **state)
