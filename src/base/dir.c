@@ -96,6 +96,8 @@ lancelet_status base_dir_sync(const char *path, lancelet_error *err)
     /* EINVAL: a file system whose folders need (and know) no sync */
     if ((base_fault_file_now() || base_os_sync(fd) != 0) && errno != EINVAL)
         status = base_fail_errno(err, errno, "cannot sync the folder %s", path);
+    else
+        base_fault_saw("sync folder", path);
     close(fd);
     return status;
 }

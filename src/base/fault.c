@@ -1,4 +1,4 @@
-/* fault.c - counters that make the n-th allocation or file call fail. Off (the usual state) costs one relaxed load
+/* fault.c - counters that make the n-th allocation or file call fail, and a watcher of syncs. Off (the usual state) costs one relaxed load
  * and a branch that never changes its mind. */
 #include "base/fault.h"
 
@@ -69,4 +69,19 @@ bool base_fault_file_now(void)
         return false;
     errno = atomic_load(&file_errno);
     return true;
+}
+
+static void (*watcher)(void *arg, const char *call, const char *path);
+static void *watcher_arg;
+
+void base_fault_watch(void (*see)(void *arg, const char *call, const char *path), void *arg)
+{
+    watcher = see;
+    watcher_arg = arg;
+}
+
+void base_fault_saw(const char *call, const char *path)
+{
+    if (watcher)
+        watcher(watcher_arg, call, path);
 }

@@ -15,6 +15,12 @@ uint64_t base_fault_files(void);
 /* True when the injected failure has happened. */
 bool base_fault_fired(void);
 
+/* Tests of durability see the calls that make bytes last, in their order: "sync" (a written file), "sync folder",
+ * "publish" (under its final name), each after it succeeded. NULL ends it. Set while no other thread writes. */
+void base_fault_watch(void (*see)(void *arg, const char *call, const char *path), void *arg);
+/* For base's own use: tells the watcher, if there is one. */
+void base_fault_saw(const char *call, const char *path);
+
 /* For base's own use: true = this call must fail (errno is set for files). */
 bool base_fault_alloc_now(void);
 bool base_fault_file_now(void);

@@ -209,6 +209,8 @@ lancelet_status base_writer_close(base_writer *w, bool sync, lancelet_error *err
     lancelet_status status = flush(w, err);
     if (status == LANCELET_OK && sync && (base_fault_file_now() || base_os_sync(w->fd) != 0))
         status = base_fail_errno(err, errno, "cannot sync %s", w->path);
+    else if (status == LANCELET_OK && sync)
+        base_fault_saw("sync", w->path);
     int rc = close_file(w->fd);
     if (status == LANCELET_OK && rc != 0)
         status = base_fail_errno(err, errno, "cannot close %s", w->path);
@@ -289,12 +291,15 @@ lancelet_status base_file_publish(const char *from, const char *to, lancelet_err
     if (!base_fault_file_now() && link(from, to) == 0) {
         /* `to` stands: a reader may have it already. That the other name could not be removed changes nothing. */
         (void)remove_file(from);
+        base_fault_saw("publish", to);
         return LANCELET_OK;
     }
     int e = errno;
     if (no_hard_links(e)) {
-        if (!base_fault_file_now() && base_os_rename_exclusive(from, to) == 0)
+        if (!base_fault_file_now() && base_os_rename_exclusive(from, to) == 0) {
+            base_fault_saw("publish", to);
             return LANCELET_OK;
+        }
         e = errno;
         if (no_hard_links(e))
             return base_fail(
