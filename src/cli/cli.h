@@ -104,6 +104,8 @@ void cli_putf(cli_text *t, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A JSON string, NULL: null; no control character is left raw. A number; NaN and infinities are null. */
 void cli_put_json(cli_text *t, const char *s);
 void cli_put_json_float(cli_text *t, float v);
+/* What is JSON already, json[n]; no control character is left raw either. */
+void cli_put_ready_json(cli_text *t, const char *json, size_t n);
 /* A TSV field: \t \n \r \\, other control characters \xNN. */
 void cli_put_field(cli_text *t, const char *s);
 void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const picask_table *table,

@@ -183,13 +183,13 @@ static int read_options(cli *c, picask_index_options *o, flags *f, const char **
     return code;
 }
 
-static int make_folder_here(cli *c)
+static int make_folder_here(cli *c, bool dry_run)
 {
     picask_error err;
     c->db = base_path_absolute(".picask");
     if (!c->db)
         return cli_fail("out of memory");
-    if (base_dir_make(c->db, &err) != LANCELET_OK)
+    if (!dry_run && base_dir_make(c->db, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     return 0;
 }
@@ -329,7 +329,7 @@ static int run_index(cli *c)
     if (code == 0)
         code = check_sources(&r);
     if (code == 0 && f.here)
-        code = make_folder_here(c);
+        code = make_folder_here(c, o.dry_run);
     if (code == 0 && !cli_db(c))
         code = CLI_ERROR;
     if (code == 0) {

@@ -185,7 +185,7 @@ static void put_info_json(cli_text *t, const picask_model *model)
     cli_put_json(t, picask_model_about(model, "about"));
     cli_put(t, ",\"recall\":");
     if (parsed)
-        cli_put(t, recall); /* JSON already */
+        cli_put_ready_json(t, recall, strlen(recall));
     else
         cli_put_json(t, recall);
     cli_put(t, ",\"licence\":");

@@ -120,10 +120,11 @@ static int run_list(cli *c)
     int code = 0;
     for (size_t i = 0; all && i < n; i++) {
         picask_table *table = NULL;
-        if (picask_table_open(db, names[i], NULL, &table, &err) != LANCELET_OK && !c->out.is_terminal) {
+        if (picask_table_open(db, names[i], NULL, &table, &err) != LANCELET_OK &&
+            (c->json || !c->out.is_terminal)) {
             cli_fail("%s: %s", names[i], err.text);
             code = CLI_ERROR;
-        } else if (c->json && table) {
+        } else if (c->json) {
             put_listed_json(&t, names[i], table);
         } else if (!c->out.is_terminal) {
             put_listed_tsv(&t, names[i], table);

@@ -112,6 +112,15 @@ static bool time_fits(const struct ArrowSchema *s, kind k, int64_t v)
     return v > -limit && v < limit;
 }
 
+/* arrow_int gives the 64 bits of a uint64 too. */
+static void put_whole(cli_text *t, const struct ArrowSchema *s, int64_t v)
+{
+    if (s->format[0] == 'L')
+        cli_putf(t, "%llu", (unsigned long long)v);
+    else
+        cli_putf(t, "%lld", (long long)v);
+}
+
 static void put_vector_json(cli_text *t, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i)
 {
     int64_t size = arrow_list_size(s);
@@ -123,7 +132,7 @@ static void put_vector_json(cli_text *t, const struct ArrowSchema *s, const stru
         int64_t at = (a->offset + i) * size + k; /* the child's own offset is added by its reader */
         cli_put(t, k ? "," : "");
         if (item == KIND_INT && arrow_int(s->children[0], a->children[0], at, &whole)) {
-            cli_putf(t, "%lld", (long long)whole);
+            put_whole(t, s->children[0], whole);
             continue;
         }
         if (!arrow_double(s->children[0], a->children[0], at, &v))
@@ -166,7 +175,7 @@ static void put_value(cli_text *t, const struct ArrowSchema *s, const struct Arr
         if (k == KIND_BOOL) {
             cli_put(t, whole ? "true" : "false");
         } else if (k == KIND_INT) {
-            cli_putf(t, "%lld", (long long)whole);
+            put_whole(t, s, whole);
         } else if (time_fits(s, k, whole)) {
             cli_put(t, "\"");
             put_time(t, s, k, whole);

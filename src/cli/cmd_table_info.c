@@ -213,9 +213,14 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     for (int64_t i = 0; i < schema->n_children; i++) {
         cli_put(t, i ? "," : "");
         cli_put_json(t, schema->children[i]->name ? schema->children[i]->name : "");
-        cli_put(t, ":\"");
-        put_type(t, schema->children[i]);
-        cli_put(t, "\"");
+        cli_put(t, ":");
+        cli_text type = {0};
+        put_type(&type, schema->children[i]); /* may hold the name of a time zone, which is foreign text */
+        char *name = type.failed ? NULL : base_buffer_to_string(&type.b);
+        base_buffer_free(&type.b);
+        cli_put_json(t, name);
+        t->failed = t->failed || !name;
+        base_free(name);
     }
     cli_text line = {0};
     cli_put(&line, "import lancedb; ");

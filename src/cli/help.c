@@ -121,8 +121,10 @@ static void put_tables(cli_text *t, const char *db, char **names, size_t n)
             lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
             lancelet_table_get_info(picask_table_lance(table), &info);
             const char *model = picask_table_model_name(table);
+            char *clean = view_clean(model ? model : "", model ? strlen(model) : 0);
             cli_putf(t, "  %-*s  %9s row%s  %s\n", (int)width, name ? name : "", cli_count(info.rows, rows),
-                     info.rows == 1 ? " " : "s", model ? model : "");
+                     info.rows == 1 ? " " : "s", clean ? clean : "");
+            base_free(clean);
         } else {
             cli_putf(t, "  %-*s  cannot be read\n", (int)width, name ? name : "");
         }

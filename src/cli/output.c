@@ -48,6 +48,20 @@ void cli_putf(cli_text *t, const char *format, ...)
     va_end(again);
 }
 
+void cli_put_ready_json(cli_text *t, const char *json, size_t n)
+{
+    /* DEL and U+0080..9F are legal in JSON's strings, but a terminal obeys them. */
+    for (size_t i = 0; i < n;) {
+        uint32_t code = 0;
+        size_t used = base_utf8_decode(json + i, n - i, &code);
+        if (used && code >= 0x7F && code < 0xA0)
+            cli_putf(t, "\\u%04x", (unsigned)code);
+        else
+            cli_put_bytes(t, json + i, used ? used : 1);
+        i += used ? used : 1;
+    }
+}
+
 void cli_put_json(cli_text *t, const char *s)
 {
     if (!s) {
@@ -57,17 +71,7 @@ void cli_put_json(cli_text *t, const char *s)
     base_buffer quoted = {0};
     if (!base_json_append_string(&quoted, s, strlen(s)))
         t->failed = true;
-    /* DEL and U+0080..9F are legal in JSON, but a terminal obeys them. */
-    const char *q = (const char *)quoted.data;
-    for (size_t i = 0; i < quoted.size;) {
-        uint32_t code = 0;
-        size_t used = base_utf8_decode(q + i, quoted.size - i, &code);
-        if (used && code >= 0x7F && code < 0xA0)
-            cli_putf(t, "\\u%04x", (unsigned)code);
-        else
-            cli_put_bytes(t, q + i, used ? used : 1);
-        i += used ? used : 1;
-    }
+    cli_put_ready_json(t, (const char *)quoted.data, quoted.size);
     base_buffer_free(&quoted);
 }
 
@@ -157,7 +161,7 @@ void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const pic
         cli_putf(t, ",\"copies\":%llu", (unsigned long long)row->copies);
     if (row->extra && *row->extra) {
         cli_put(t, ",");
-        cli_put(t, row->extra);
+        cli_put_ready_json(t, row->extra, strlen(row->extra));
     }
     cli_put(t, "}");
 }

@@ -109,12 +109,17 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err)
         status = row_changes_rebase(run->t, &run->changes, run->first_new_id, &shift, err);
         if (status != LANCELET_OK)
             break;
+        run->first_new_id += shift; /* the next race, if it is lost too, counts from here */
         run->next_id = shift < INT64_MAX - run->next_id ? run->next_id + shift : INT64_MAX;
         if (run->known) {
-            known_rows_forget_addresses(run->known);
-            for (size_t i = 0; i < run->changes.n; i++)
-                if (run->changes.row[i].known != KNOWN_NONE)
-                    known_rows_at(run->known, run->changes.row[i].known)->id = run->changes.row[i].id;
+            known_rows_moved(run->known);
+            for (size_t i = 0; i < run->changes.n; i++) {
+                if (run->changes.row[i].known == KNOWN_NONE)
+                    continue;
+                known_row *row = known_rows_at(run->known, run->changes.row[i].known);
+                row->id = run->changes.row[i].id;
+                row->change = i;
+            }
         }
         status = commit_once(run, err);
     }

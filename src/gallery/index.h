@@ -106,8 +106,9 @@ lancelet_status known_rows_set_content(known_rows *k, size_t i, const char *sha2
 uint64_t known_text_hash(const char *text, size_t n);
 /* After a commit: addresses of the rows of these changes are not known any more, and none waits for a commit. */
 void known_rows_committed(known_rows *k, const row_changes *c);
-/* Row addresses may all have moved (another writer was first): looked up again when needed. */
-void known_rows_forget_addresses(known_rows *k);
+/* Another writer was first: row addresses may all have moved and are looked up again when needed, and changes may have been
+ * dropped, so that no row waits for one until the caller says so. */
+void known_rows_moved(known_rows *k);
 /* Looks up the addresses that are not known; rows that are no longer in the table keep GALLERY_NONE. */
 lancelet_status known_rows_resolve(known_rows *k, const picask_table *t, lancelet_error *err) MUST_CHECK;
 

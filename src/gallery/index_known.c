@@ -279,10 +279,12 @@ void known_rows_committed(known_rows *k, const row_changes *c)
             k->row[c->row[i].known].change = KNOWN_NONE;
 }
 
-void known_rows_forget_addresses(known_rows *k)
+void known_rows_moved(known_rows *k)
 {
-    for (size_t i = 0; i < k->n; i++)
+    for (size_t i = 0; i < k->n; i++) {
         k->row[i].address = GALLERY_NONE;
+        k->row[i].change = KNOWN_NONE;
+    }
 }
 
 typedef struct resolve_arg {

@@ -64,6 +64,8 @@ static bool append_time(base_buffer *b, const char *format, int64_t v)
 static bool append_date(base_buffer *b, int64_t days)
 {
     char text[40];
+    if (days > INT64_MAX / 86400000000 || days < INT64_MIN / 86400000000)
+        return base_buffer_append_string(b, "null");
     size_t n = base_format_time(days * 86400000000, text);
     char *end = memchr(text, 'T', n);
     if (end)

@@ -45,6 +45,34 @@ by_name() {
         expect_status 0 "$PICASK" remove "$odd/new${nl}line.ppm"
 }
 ok "a row is found by a path that is not UTF-8, or has a newline" by_name
+columns() {
+    picture >"$T/c.ppm" && printf 'path,caption,note\n%s,x,a\177b\302\233c\n' "$T/c.ppm" >"$T/notes.csv" &&
+        expect_status 0 "$PICASK" index "$T/notes.csv" -t notes &&
+        for c in "--json" ""; do
+            # shellcheck disable=SC2086
+            expect_status 0 "$PICASK" search x -t notes --columns note $c && no_controls "$T/out" && contains "$(cat "$T/out")" 9b || return 1
+        done
+}
+ok "values of further columns are shown without control characters, also as JSON" columns
+names_model() {
+    python3 - "$PICASK_MODEL" "$T/odd.safetensors" <<'END'
+import json, struct, sys
+b = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", b[:8])[0]
+h = json.loads(b[8:8 + n])
+h["__metadata__"]["picask.name"] = "red\x1b[31m"
+h["__metadata__"]["recall"] = '{"what":"a\x7fb\u009bc"}'
+h = json.dumps(h).encode()
+h += b" " * (-len(h) % 8)
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(h)) + h + b[8 + n:])
+END
+    expect_status 0 "$PICASK" index "$T/c.ppm" -t odd -d "$T/odd" -m "$T/odd.safetensors" && no_controls "$T/err" &&
+        for c in "" "table list" "table info odd" "table info odd --json" "model info $T/odd.safetensors" "model info $T/odd.safetensors --json"; do
+            # shellcheck disable=SC2086
+            expect_status 0 "$PICASK" -d "$T/odd" $c && no_controls "$T/out" && contains "$(cat "$T/out")" red || return 1
+        done
+}
+ok "a model's name and facts are shown without control characters" names_model
 deep() {
     mkdir "$T/deep" && python3 -c '
 import os, sys

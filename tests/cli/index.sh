@@ -46,6 +46,10 @@ dry() {
         expect_status 2 "$PICASK" search dog -t dry
 }
 ok "--dry-run makes no table" dry
+dry_here() {
+    mkdir "$T/dry" && (cd "$T/dry" && expect_status 0 "$PICASK" index "$T/pictures/captions.tsv" --here --dry-run) && [ ! -e "$T/dry/.picask" ]
+}
+ok "--dry-run makes no folder with --here either" dry_here
 overwrite() {
     expect_status 0 "$PICASK" index "$T/pictures/000000377575.jpg" -t few --overwrite -q &&
         expect_status 0 "$PICASK" table list --json && json_lines "$T/out" '[r["rows"] for r in rows if r["name"] == "few"] == [1]'

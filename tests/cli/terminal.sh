@@ -49,6 +49,12 @@ ask() { terminal 80 40 "$PICASK ask where is the dog" && contains "$(plain)" "a 
 ok "ask says that no language model was asked" ask
 json() { terminal 80 40 "$PICASK search a dog --json -n 1" && lacks "$(cat "$T/out")" "▀" && json_lines "$T/out" 'rows[0]["id"] == 2'; }
 ok "--json stays JSON on a terminal" json
+damaged() {
+    mkdir -p "$HOME/bad/x.lance/_versions" && echo no >"$HOME/bad/x.lance/_versions/1.manifest" &&
+        terminal 80 40 "$PICASK table list --json -d $HOME/bad"
+    same "$terminal_code" 2 && contains "$(cat "$T/out")" "x: "
+}
+ok "a table that cannot be read is told by table list --json on a terminal too" damaged
 
 mkdir "$HOME/more"
 for f in "$HOME"/p/*.jpg; do

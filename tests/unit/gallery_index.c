@@ -723,7 +723,7 @@ static void race(void *arg, const char *uri, const char *reason)
     size_t n = 0;
     assert_ok(base_file_read(at("other.png"), 1 << 20, &bytes, &n, &error), error);
     assert_ok(picask_table_add(t, bytes, n, "raced", NULL, &id, &error), error);
-    assert_int_equal(id, 2);
+    assert_true(id >= 2);
     base_free(bytes);
     picask_table_destroy(t);
 }
@@ -761,6 +761,91 @@ static void a_run_that_loses_a_race_renumbers(void **state)
     picask_table_destroy(t);
 }
 
+/* Removes row 0 behind the back of the run, once. */
+static void remove_the_first(void *arg, const char *uri, const char *reason)
+{
+    const int64_t id = 0;
+    (void)arg;
+    (void)uri;
+    (void)reason;
+    if (raced)
+        return;
+    raced = true;
+    picask_table *t = open_pictures();
+    assert_ok(picask_table_remove(t, &id, 1, NULL, 0, NULL, &error), error);
+    picask_table_destroy(t);
+}
+
+static void a_row_removed_meanwhile_lends_no_vector(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/d.png", 2);
+    index_ok("in");
+    write_picture("in/a.png", 7); /* its change waits when the row is removed */
+    write_text("in/b.png", "broken");
+    write_picture("in/d.png", 3);
+    set_modified("in/a.png", 1000000);
+    set_modified("in/d.png", 1000000);
+    write_picture("z.png", 7);
+    write_text("more.csv", "path,caption\nin/d.png,a dog\nz.png,a copy\n"); /* the first line makes the run commit */
+    picask_index_options o = toy_options();
+    const char *sources[2] = {at("in"), at("more.csv")};
+    raced = false;
+    o.events.skipped = remove_the_first;
+    assert_ok(picask_index(at("db"), "pictures", sources, 2, &o, &report, &error), error);
+    assert_true(raced);
+    picask_table *t = open_pictures();
+    picask_model *m = NULL;
+    picask_results *r = NULL;
+    float in_table[24], embedded[24];
+    assert_int_equal(rows_of(t), 2);
+    vector_of(t, row_of(t, "z.png", &r)->address, in_table);
+    assert_ok(picask_model_open("toy", NULL, &m, &error), error);
+    assert_ok(picask_embed_picture_file(m, at("z.png"), embedded, &error), error);
+    for (int i = 0; i < 24; i++)
+        assert_float_equal(in_table[i], embedded[i], 1e-5);
+    picask_model_destroy(m);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+/* Adds a row while the run's commit is on its way, twice. */
+static int races_left;
+
+static void add_before_the_commit(void *arg, const char *call, const char *path)
+{
+    (void)arg;
+    (void)path;
+    if (strcmp(call, "sync") != 0 || races_left == 0)
+        return;
+    int left = races_left - 1;
+    races_left = 0; /* the row's own commit is watched too */
+    race(NULL, NULL, NULL);
+    raced = false;
+    races_left = left;
+}
+
+static void two_races_lost_in_a_row_skip_no_id(void **state)
+{
+    (void)state;
+    write_picture("in/a.png", 1);
+    write_picture("in/b.png", 2);
+    index_ok("in");
+    write_picture("other.png", 9);
+    write_picture("in/c.png", 3);
+    picask_index_options o = toy_options();
+    o.no_sync = false;
+    raced = false;
+    races_left = 2;
+    base_fault_watch(add_before_the_commit, NULL);
+    picask_status status = run_index(at("in"), &o);
+    base_fault_watch(NULL, NULL);
+    assert_ok(status, error);
+    assert_int_equal(races_left, 0);
+    assert_int_equal(id_of("in/c.png"), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -795,6 +880,8 @@ int main(void)
         cmocka_unit_test_setup(a_full_disk_tells_what_is_safe, fresh_folder),
         cmocka_unit_test_setup(a_second_run_survives_the_failure_of_every_third_allocation, fresh_folder),
         cmocka_unit_test_setup(a_run_that_loses_a_race_renumbers, fresh_folder),
+        cmocka_unit_test_setup(a_row_removed_meanwhile_lends_no_vector, fresh_folder),
+        cmocka_unit_test_setup(two_races_lost_in_a_row_skip_no_id, fresh_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

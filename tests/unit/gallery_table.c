@@ -291,6 +291,8 @@ static void values_become_json(void **state)
         {"tsu:UTC", 1000000, "\"1970-01-01T00:00:01Z\""},
         {"tsm:", -1000, "\"1969-12-31T23:59:59\""},
         {"tdD", 20000, "\"2024-10-04\""},
+        {"tdD", INT32_MAX, "null"}, /* beyond 64 bits of microseconds */
+        {"tdD", INT32_MIN, "null"},
         {"L", -1, "18446744073709551615"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
