@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "embed/image/image.h"
 #include "embed/model/parts.h"
+#include "embed/model/safetensors.h"
 #include "embed/tensor/tensor.h"
 
 #define MODEL FIXTURES "/model"
@@ -296,6 +297,7 @@ static void a_file_that_disagrees_with_its_config_is_one_sentence(void **s)
         {"\\\"embedding_dim\\\":24", "\\\"embedding_dim\\\":23", "text_head", LANCELET_CORRUPT},
         {"\\\"intermediate\\\":50", "\\\"intermediate\\\":51", "mlp.fc1", LANCELET_CORRUPT},
         {"\\\"cout\\\":20", "\\\"cout\\\":21", "image.blocks.5.project", LANCELET_CORRUPT},
+        {"\\\"cin\\\":9,\\\"cout\\\":5", "\\\"cin\\\":9,\\\"cout\\\":9", "first block", LANCELET_UNSUPPORTED},
         {"picask.config", "picask.confog", "picask.config", LANCELET_UNSUPPORTED},
         {"text.vocab", "text.vocal", "vocabulary", LANCELET_CORRUPT},
         {"\"image.stem.conv.bias\"", "\"image.stem.conv.bios\"", "image.stem.conv.bias", LANCELET_CORRUPT},
@@ -333,6 +335,46 @@ static void infinite_weights_give_an_error_not_a_vector(void **s)
     model_close(m);
 }
 
+/* The vector of the toy that is called `name` becomes NaN in its first number. */
+static void one_nan_in(const char *name)
+{
+    lancelet_error err, e;
+    uint8_t *bytes;
+    size_t n;
+    safetensors *st;
+    char path[4200];
+    float out[24];
+    assert_ok(base_file_read(MODEL "/toy.safetensors", 1 << 28, &bytes, &n, &e), e);
+    assert_ok(safetensors_open(bytes, n, &st, &e), e);
+    const safetensor *t = safetensors_find(st, name);
+    assert_non_null(t);
+    assert_int_equal(t->dtype, TENSOR_F32);
+    memcpy(bytes + (t->data - bytes), (uint8_t[]){0, 0, 0xc0, 0x7f}, 4);
+    safetensors_close(st);
+    snprintf(path, sizeof path, "%s/nan.safetensors", scratch_folder());
+    assert_ok(base_file_replace(path, bytes, n, false, &e), e);
+    base_free(bytes);
+    for (base_isa level = BASE_ISA_C; level <= BASE_ISA_AVX512BF16 && level <= base_isa_level(); level++) {
+        model *m;
+        assert_ok(model_open_parts(path, NULL, NULL, level, &m, &e), e);
+        model_context *c = context(m, NULL);
+        if (model_embed_text(c, "a cat", 5, out, &err) != LANCELET_CORRUPT)
+            fail_msg("a NaN in %s is lost at level %s", name, base_isa_name(level));
+        model_context_destroy(c);
+        model_close(m);
+    }
+}
+
+static void one_weight_that_is_no_number_gives_an_error_at_every_level(void **s)
+{
+    (void)s;
+    one_nan_in("text.embeddings.norm.bias");
+    one_nan_in("text.layers.0.norm1.weight");
+    one_nan_in("text.layers.1.attn.qkv.bias");
+    one_nan_in("text.layers.1.mlp.fc1.bias");
+    one_nan_in("text_head.bias");
+}
+
 static void every_failed_allocation_is_an_error_without_a_leak(void **s)
 {
     (void)s;
@@ -355,6 +397,10 @@ static void every_failed_allocation_is_an_error_without_a_leak(void **s)
         done = !base_fault_fired();
         base_fault_fail_alloc(0);
         assert_int_equal(status, done ? LANCELET_OK : LANCELET_MEMORY);
+        if (c) { /* a failure leaves model and context as good as new */
+            assert_ok(model_embed_text(c, "a cat", 5, out, &err), err);
+            assert_ok(model_embed_picture(c, &p, out, &err), err);
+        }
         model_context_destroy(c);
         model_close(m);
         assert_true(n < 1000);
@@ -382,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_model_is_found_by_name_in_picask_models),
         cmocka_unit_test(a_file_that_disagrees_with_its_config_is_one_sentence),
         cmocka_unit_test(infinite_weights_give_an_error_not_a_vector),
+        cmocka_unit_test(one_weight_that_is_no_number_gives_an_error_at_every_level),
         cmocka_unit_test(every_failed_allocation_is_an_error_without_a_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,7 +209,7 @@ static void check_linear(const tensor_kernels *k)
 static void sums_stay_in_31_bit_for_the_worst_weights(void **state)
 {
     (void)state;
-    /* 16384 inputs, all of them the largest, all weights -128 */
+    /* 16384 inputs, all of them the largest of either sign, all weights -128 */
     enum { K = 16384 };
     for (size_t l = 0; l < LEVELS; l++) {
         const tensor_kernels *k = tensor_kernels_for(levels[l]);
@@ -224,6 +224,11 @@ static void sums_stay_in_31_bit_for_the_worst_weights(void **state)
         tensor_rows_prepare(k, TENSOR_I8, &r);
         tensor_linear(k, &m, 0, 1, &r, &scratch, &out, 1);
         near(out, -128.0 * 3 * K, 1, "linear");
+        for (size_t i = 0; i < K; i++)
+            x[i] = -3;
+        tensor_rows_prepare(k, TENSOR_I8, &r);
+        tensor_linear(k, &m, 0, 1, &r, &scratch, &out, 1);
+        near(out, 128.0 * 3 * K, 1, "linear");
         base_free(w);
         base_free(q);
         base_free(x);

@@ -78,6 +78,8 @@ static void read_image(reader *r, const json_t *image, model_config *c)
             fail(r, "the model's config has a block whose cin is not the cout of the block before it");
         if ((to->expand == 1) != (i == 0))
             fail(r, "the model's config must have expand 1 in the first block and in no other");
+        if (i == 0 && to->stride == 1 && to->cin == to->cout) /* it has no input to add: the stem is its expansion */
+            fail(r, "the model's config must have a first block that changes the channels or the size");
         channels = to->cout;
     }
 }

@@ -66,7 +66,7 @@ static void layer_norm(float *x, const float *add, size_t n, const float *weight
 
 static inline vf v_exp(vf x)
 {
-    x = v_min(v_max(x, v_set1(-87.0f)), v_set1(88.0f));
+    x = v_min(v_set1(88.0f), v_max(v_set1(-87.0f), x)); /* in this order a NaN stays one */
     vf n = v_round(v_mul(x, v_set1(1.44269504f)));
     vf r = v_fma(n, v_set1(-0.693359375f), x); /* ln 2 in two parts, the first exact in products with n */
     r = v_fma(n, v_set1(2.12194440e-4f), r);
@@ -128,7 +128,7 @@ static void attention(const float *q, const float *k, const float *v, size_t str
 /* ---- pictures ---- */
 #ifndef WITHOUT_PICTURES
 
-static inline vf relu6(vf v) { return v_min(v_max(v, v_set1(0.0f)), v_set1(6.0f)); }
+static inline vf relu6(vf v) { return v_min(v_set1(6.0f), v_max(v_set1(0.0f), v)); } /* a NaN stays one */
 
 /* Sums of nx pixels from a0 and nx from a1 by np panels. */
 ALWAYS_INLINE void tile_sums(size_t nx, size_t np, const float *a0, const float *a1, size_t lda, const float *w, size_t k,

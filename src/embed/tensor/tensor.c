@@ -38,8 +38,8 @@ void tensor_rows_prepare(const tensor_kernels *k, tensor_dtype weights, tensor_r
 {
     if (!k->linear_i8 || weights != TENSOR_I8)
         return;
-    /* k products of at most 128 * limit must stay inside 31 bit, whatever the file says */
-    float limit = 2147483647.0f / 128.0f / (float)rows->k;
+    /* k products of at most 128 * limit must stay inside 31 bit, whatever the file says: the largest float below 2^31 */
+    float limit = 2147483520.0f / 128.0f / (float)rows->k;
     limit = limit < 1.0f ? 1.0f : limit > 32767.0f ? 32767.0f : (float)(int)limit;
     size_t padded = tensor_round_up(rows->k, TENSOR_I8_BLOCK);
     for (size_t t = 0; t < rows->n; t++)

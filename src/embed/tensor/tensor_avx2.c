@@ -68,9 +68,12 @@ static void widen(tensor_dtype dtype, const void *in, size_t n, float *out)
 
 static void quantise(const float *x, size_t n, float limit, int16_t *q, float *step)
 {
-    vf tops = v_set1(0);
-    for (size_t i = 0; i < n; i += VW)
-        tops = v_max(tops, v_abs(v_load_part(x + i, n - i < VW ? n - i : VW)));
+    vf tops = v_set1(0), zeros = v_set1(0); /* zeros: NaN where a number is not finite, and so is the step then */
+    for (size_t i = 0; i < n; i += VW) {
+        vf v = v_load_part(x + i, n - i < VW ? n - i : VW);
+        tops = v_max(tops, v_abs(v));
+        zeros = v_fma(v, v_set1(0), zeros);
+    }
     float lanes[VW], top = 0;
     v_store(lanes, tops);
     for (size_t i = 0; i < VW; i++)
@@ -82,7 +85,7 @@ static void quantise(const float *x, size_t n, float limit, int16_t *q, float *s
         __m256i r = _mm256_cvtps_epi32(v_mul(v, inverse));
         _mm_storeu_si128((__m128i *)(void *)(q + i), _mm_packs_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1)));
     }
-    *step = top / limit;
+    *step = top / limit + v_sum(zeros);
 }
 
 /* Four sums of eight lanes each, as four numbers. */

@@ -20,9 +20,12 @@ static void widen(tensor_dtype dtype, const void *in, size_t n, float *out)
 
 static void quantise(const float *x, size_t n, float limit, int16_t *q, float *step)
 {
-    vf tops = v_set1(0);
-    for (size_t i = 0; i < n; i += VW)
-        tops = v_max(tops, v_abs(v_load_part(x + i, n - i)));
+    vf tops = v_set1(0), zeros = v_set1(0); /* zeros: NaN where a number is not finite, and so is the step then */
+    for (size_t i = 0; i < n; i += VW) {
+        vf v = v_load_part(x + i, n - i);
+        tops = v_max(tops, v_abs(v));
+        zeros = v_fma(v, v_set1(0), zeros);
+    }
     float top = _mm512_reduce_max_ps(tops);
     vf inverse = v_set1(top > 0 ? limit / top : 0);
     size_t padded = tensor_round_up(n, TENSOR_I8_BLOCK);
@@ -31,7 +34,7 @@ static void quantise(const float *x, size_t n, float limit, int16_t *q, float *s
         __m256i r = _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(v_mul(v, inverse)));
         _mm256_storeu_si256((__m256i *)(void *)(q + i), r);
     }
-    *step = top / limit;
+    *step = top / limit + v_sum(zeros);
 }
 
 enum { I8_ROWS = 4, I8_TOKENS = 4 };
