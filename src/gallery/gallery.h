@@ -40,8 +40,6 @@ bool gallery_is_path(const char *s);
 /* The name that a table records for a name the user gives ("mini" -> "mini-1"); borrowed. */
 const char *gallery_model_canonical(const char *name);
 const model *gallery_model_of(const picask_model *m);
-/* The vectors of the two probe sentences: out [2, dim]. */
-lancelet_status gallery_model_probe(picask_model *m, float *out, lancelet_error *err) MUST_CHECK;
 /* The probe vectors as the JSON that GALLERY_KEY_PROBE holds; owned. */
 lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *err) MUST_CHECK;
 /* Do the model's probe vectors agree with those in `json`? */

@@ -221,7 +221,6 @@ typedef struct index_run {
 
 /* Commits what is pending; nothing happens when there is nothing to say. */
 lancelet_status index_run_commit(index_run *run, lancelet_error *err) MUST_CHECK;
-void index_run_note(const index_run *run, int level, const char *format, ...) PRINTF_LIKE(3, 4);
 /* All items of one source, in order. The last ones may still be in the pipeline afterwards. */
 lancelet_status index_run_source(index_run *run, index_source *from, lancelet_error *err) MUST_CHECK;
 /* Waits for all that is in the pipeline. */

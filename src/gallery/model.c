@@ -200,7 +200,8 @@ bool gallery_normalise(float *v, size_t n)
     return true;
 }
 
-lancelet_status gallery_model_probe(picask_model *m, float *out, lancelet_error *err)
+/* The vectors of the two probe sentences: out [2, dim]. */
+static lancelet_status probe_vectors(picask_model *m, float *out, lancelet_error *err)
 {
     return picask_embed_texts(m, probe_sentence, 2, out, err);
 }
@@ -211,7 +212,7 @@ lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *
     float *v = base_alloc_array(2 * dim, sizeof *v);
     if (!v)
         return base_fail_memory(err);
-    lancelet_status status = gallery_model_probe(m, v, err);
+    lancelet_status status = probe_vectors(m, v, err);
     base_buffer b = {0};
     bool fits = status == LANCELET_OK;
     for (size_t i = 0; i < 2 && fits; i++) {
@@ -243,7 +244,7 @@ lancelet_status gallery_probe_agrees(picask_model *m, const char *text, bool *ag
     if (!json)
         return LANCELET_OK;                          /* what cannot be read agrees with nothing */
     float *v = base_alloc_array(3 * dim, sizeof *v); /* [2, dim] of the model, [dim] of the table */
-    lancelet_status status = v ? gallery_model_probe(m, v, err) : base_fail_memory(err);
+    lancelet_status status = v ? probe_vectors(m, v, err) : base_fail_memory(err);
     bool same = status == LANCELET_OK;
     for (size_t i = 0; i < 2 && same; i++) {
         json_t *list = json_object_get(json, probe_sentence[i]);

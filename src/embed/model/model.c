@@ -131,7 +131,6 @@ const char *model_metadata(const model *m, const char *key) { return safetensors
 const char *model_path(const model *m) { return m->path; }
 uint64_t model_file_bytes(const model *m) { return m->map.size; }
 int model_image_size(const model *m) { return (int)m->config.size; }
-const model_config *model_sizes(const model *m) { return &m->config; }
 
 /* ---- contexts ---- */
 

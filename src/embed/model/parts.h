@@ -10,7 +10,6 @@
  * kernels, at most what the CPU has. */
 lancelet_status model_open_parts(const char *weights, const char *config, const char *vocab, base_isa level, model **out,
                                  lancelet_error *err) MUST_CHECK;
-const model_config *model_sizes(const model *m);
 
 /* ids [n] with [CLS] and [SEP]; out [dim] */
 lancelet_status model_embed_ids(model_context *c, const int32_t *ids, size_t n, float *out, lancelet_error *err) MUST_CHECK;
