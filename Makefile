@@ -57,15 +57,16 @@ ALL_CFLAGS   = -std=c11 -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS  = $(SANFLAGS) $(LDFLAGS)
 
 # ---- rooms, and the rooms below each: a unit test of a room links nothing above it ----
-ROOMS = base arrow lance embed source gallery view cli
+ROOMS = base arrow lance embed net source gallery view cli
 BELOW_base    =
 BELOW_arrow   = base
 BELOW_lance   = arrow base
 BELOW_embed   = base
+BELOW_net     = base
 BELOW_source  = base
-BELOW_gallery = source embed lance arrow base
-BELOW_view    = gallery source embed lance arrow base
-BELOW_cli     = view gallery source embed lance arrow base
+BELOW_gallery = source net embed lance arrow base
+BELOW_view    = gallery source net embed lance arrow base
+BELOW_cli     = view gallery source net embed lance arrow base
 
 srcs_of = $(filter-out $(skip_isa) $(skip_os),$(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
 ifeq ($(filter x86_64 amd64,$(ARCH)),)
@@ -81,7 +82,7 @@ endif
 objs_of = $(patsubst src/%.c,$(B)/obj/%.o,$(call srcs_of,$(1)))
 
 LANCELET_OBJS = $(foreach r,lance arrow base,$(call objs_of,$(r)))
-PICASK_OBJS   = $(foreach r,gallery source embed lance arrow base,$(call objs_of,$(r)))
+PICASK_OBJS   = $(foreach r,gallery source net embed lance arrow base,$(call objs_of,$(r)))
 PROGRAM_OBJS  = $(foreach r,$(ROOMS),$(call objs_of,$(r)))
 
 NEEDS_NO_LIBRARY = help setup setup-test demo check check-all clean
@@ -103,7 +104,7 @@ else
 endif
 
 # ---- compiling: rooms that read bytes from outside get -Wconversion too; kernels get their instruction set ----
-STRICT = base arrow lance embed/image embed/text source
+STRICT = base arrow lance embed/image embed/text source net
 strict = $(if $(filter $(addprefix src/,$(addsuffix /%,$(STRICT))),$(1)),-Wconversion)
 isa    = $(if $(filter %_avx512bf16.c,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c,\
          $(if $(filter %_avx512.c,$(1)),-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c,\
@@ -118,6 +119,9 @@ $(B)/obj/embed/model/find.o: $(B)/datadir
 $(B)/datadir: force
 	$(Q)mkdir -p $(dir $@) && { echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@; }
 force:
+
+# The tokenizer's vocabulary is included as bytes.
+$(B)/obj/embed/text/clip_vocab.o: src/embed/text/clip_vocab.bin
 
 define room_archive
 $(B)/room/$(1).a: $$(call objs_of,$(1))

@@ -68,7 +68,7 @@ static lancelet_status open_file(const char *name, model **out, lancelet_error *
                 base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; see: picask model list", name);
     }
     if (status == LANCELET_OK)
-        status = model_open(path, out, err);
+        status = model_open(path, NULL, out, err);
     base_free(path);
     return status;
 }

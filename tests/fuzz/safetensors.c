@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint64_t sum = 0;
     for (size_t i = 0; i < safetensors_count(st); i++) {
-        const safetensor *t = safetensors_at(st, i);
+        const weights_tensor *t = safetensors_at(st, i);
         if (safetensors_find(st, t->name) != t || t->data < data || t->bytes > (uint64_t)(data + size - t->data))
             abort();
         sum += t->bytes;

@@ -213,7 +213,7 @@ static void a_model_says_what_it_is(void **s)
     (void)s;
     lancelet_error err;
     model *m;
-    assert_ok(model_open(MODEL "/toy.safetensors", &m, &err), err);
+    assert_ok(model_open(MODEL "/toy.safetensors", NULL, &m, &err), err);
     assert_string_equal(model_name(m), "toy");
     assert_int_equal(model_dim(m), 24);
     assert_int_equal(model_image_size(m), 61);
@@ -238,7 +238,7 @@ static void a_missing_model_is_named_with_what_helps(void **s)
     assert_non_null(strstr(err.text, "PICASK_MODELS"));
     assert_int_equal(model_find("a/b", &path, &err), LANCELET_INVALID);
     assert_int_equal(model_find("./absent.safetensors", &path, &err), LANCELET_NOT_FOUND);
-    assert_int_equal(model_open("./absent.safetensors", &m, &err), LANCELET_NOT_FOUND);
+    assert_int_equal(model_open("./absent.safetensors", NULL, &m, &err), LANCELET_NOT_FOUND);
 }
 
 static void a_model_is_found_by_name_in_picask_models(void **s)
@@ -276,7 +276,7 @@ static lancelet_status open_changed(const char *from, const char *to, lancelet_e
     memcpy(at, to, strlen(to));
     snprintf(path, sizeof path, "%s/changed.safetensors", scratch_folder());
     assert_ok(base_file_replace(path, bytes, n, false, &e), e);
-    lancelet_status status = model_open(path, &m, err);
+    lancelet_status status = model_open(path, NULL, &m, err);
     model_close(m);
     base_free(bytes);
     return status;
@@ -328,7 +328,7 @@ static void infinite_weights_give_an_error_not_a_vector(void **s)
     snprintf(path, sizeof path, "%s/infinite.safetensors", scratch_folder());
     assert_ok(base_file_replace(path, bytes, n, false, &e), e);
     base_free(bytes);
-    assert_ok(model_open(path, &m, &e), e);
+    assert_ok(model_open(path, NULL, &m, &e), e);
     model_context *c = context(m, NULL);
     assert_int_equal(model_embed_text(c, "a cat", 5, out, &err), LANCELET_CORRUPT);
     model_context_destroy(c);
@@ -346,7 +346,7 @@ static void one_nan_in(const char *name)
     float out[24];
     assert_ok(base_file_read(MODEL "/toy.safetensors", 1 << 28, &bytes, &n, &e), e);
     assert_ok(safetensors_open(bytes, n, &st, &e), e);
-    const safetensor *t = safetensors_find(st, name);
+    const weights_tensor *t = safetensors_find(st, name);
     assert_non_null(t);
     assert_int_equal(t->dtype, TENSOR_F32);
     memcpy(bytes + (t->data - bytes), (uint8_t[]){0, 0, 0xc0, 0x7f}, 4);
@@ -387,7 +387,7 @@ static void every_failed_allocation_is_an_error_without_a_leak(void **s)
         model_context *c = NULL;
         float out[24];
         base_fault_fail_alloc(n);
-        lancelet_status status = model_open(MODEL "/toy.safetensors", &m, &err);
+        lancelet_status status = model_open(MODEL "/toy.safetensors", NULL, &m, &err);
         if (status == LANCELET_OK)
             status = model_context_create(m, NULL, &c, &err);
         if (status == LANCELET_OK)

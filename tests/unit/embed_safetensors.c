@@ -44,7 +44,7 @@ static void tensors_and_metadata_are_found_by_name(void **s)
     assert_ok(safetensors_open(f, n, &st, &err), err);
     assert_int_equal(safetensors_count(st), 4);
     assert_string_equal(safetensors_at(st, 0)->name, "a");
-    const safetensor *b = safetensors_find(st, "b");
+    const weights_tensor *b = safetensors_find(st, "b");
     assert_non_null(b);
     assert_int_equal(b->dtype, TENSOR_I8);
     assert_int_equal(b->dimensions, 2);

@@ -147,7 +147,7 @@ static void plan(image_tower *t)
     t->picture_bytes = tensor_round_up(t->padded_side * t->padded_side * 3 * e + 2 * GATHER, 64);
 }
 
-lancelet_status image_tower_open(const safetensors *st, const model_config *config, const tensor_kernels *kernels,
+lancelet_status image_tower_open(const weights_file *weights, const model_config *config, const tensor_kernels *kernels,
                                  base_arena *arena, image_tower **out, lancelet_error *err)
 {
     const model_config *c = config;
@@ -165,7 +165,7 @@ lancelet_status image_tower_open(const safetensors *st, const model_config *conf
     t->stem_pad = padding_before(c->size, c->stem_kernel, c->stem_stride);
     t->padded_side = padded_side(c->size, t->stem_pad, c->stem_kernel, c->stem_stride);
     t->gathered = tensor_round_up(under, 2);
-    RETURN_IF_ERROR(weights_layer(st, arena, "image.stem.conv", c->stem_out, under, &t->block[0].expand_m, err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "image.stem.conv", c->stem_out, under, &t->block[0].expand_m, err));
     char name[64];
     for (size_t i = 0; i < c->blocks; i++) {
         const config_block *cb = &c->block[i];
@@ -173,20 +173,20 @@ lancelet_status image_tower_open(const safetensors *st, const model_config *conf
         size_t middle = cb->cin * cb->expand;
         if (i > 0) {
             snprintf(name, sizeof name, "image.blocks.%zu.expand", i);
-            RETURN_IF_ERROR(weights_layer(st, arena, name, middle, cb->cin, &b->expand_m, err));
+            RETURN_IF_ERROR(weights_layer(weights, arena, name, middle, cb->cin, &b->expand_m, err));
         }
         snprintf(name, sizeof name, "image.blocks.%zu.depthwise", i);
-        RETURN_IF_ERROR(weights_layer(st, arena, name, middle, cb->kernel * cb->kernel, &b->depthwise_m, err));
+        RETURN_IF_ERROR(weights_layer(weights, arena, name, middle, cb->kernel * cb->kernel, &b->depthwise_m, err));
         snprintf(name, sizeof name, "image.blocks.%zu.project", i);
-        RETURN_IF_ERROR(weights_layer(st, arena, name, cb->cout, middle, &b->project_m, err));
+        RETURN_IF_ERROR(weights_layer(weights, arena, name, cb->cout, middle, &b->project_m, err));
     }
-    RETURN_IF_ERROR(weights_layer(st, arena, "image.head.conv", c->head_out, c->block[c->blocks - 1].cout, &t->head_m, err));
-    RETURN_IF_ERROR(weights_layer(st, arena, "image_head.linear", c->dim, c->head_out, &t->linear, err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "image.head.conv", c->head_out, c->block[c->blocks - 1].cout, &t->head_m, err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "image_head.linear", c->dim, c->head_out, &t->linear, err));
     /* the MLP's width stands in no config: the file says it */
-    const safetensor *fc1 = safetensors_find(st, "image_head.mlp.fc1.weight");
+    const weights_tensor *fc1 = weights_file_find(weights, "image_head.mlp.fc1.weight");
     t->mlp = fc1 && fc1->dimensions == 2 && fc1->shape[0] >= 1 && fc1->shape[0] <= 16384 ? (size_t)fc1->shape[0] : 1;
-    RETURN_IF_ERROR(weights_layer(st, arena, "image_head.mlp.fc1", t->mlp, c->head_out, &t->fc1, err));
-    RETURN_IF_ERROR(weights_layer(st, arena, "image_head.mlp.fc2", c->dim, t->mlp, &t->fc2, err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "image_head.mlp.fc1", t->mlp, c->head_out, &t->fc1, err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "image_head.mlp.fc2", c->dim, t->mlp, &t->fc2, err));
     if (t->linear.dtype != t->fc1.dtype)
         return base_fail(err, LANCELET_UNSUPPORTED, "image_head.linear and image_head.mlp.fc1 are of different types");
     plan(t);

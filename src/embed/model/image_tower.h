@@ -3,14 +3,14 @@
 #define EMBED_IMAGE_TOWER_H
 
 #include "embed/model/config.h"
-#include "embed/model/safetensors.h"
+#include "embed/model/weights_file.h"
 
 typedef struct image_tower image_tower;     /* immutable but for the packing at first use, which is locked */
 typedef struct image_scratch image_scratch; /* one thread at a time */
 
 /* Checks names and shapes; reads no weights beyond the small vectors that need widening. All borrowed; the tower lies in
  * the arena, close frees what it packed. */
-lancelet_status image_tower_open(const safetensors *st, const model_config *config, const tensor_kernels *kernels,
+lancelet_status image_tower_open(const weights_file *weights, const model_config *config, const tensor_kernels *kernels,
                                  base_arena *arena, image_tower **out, lancelet_error *err) MUST_CHECK;
 void image_tower_close(image_tower *t);
 

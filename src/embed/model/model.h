@@ -9,9 +9,11 @@
 typedef struct model model;
 typedef struct model_context model_context;
 
-/* `path`: a safetensors file with `picask.config` in its metadata (the mini family). Maps it, checks every shape against the
- * config; touches no weights of a tower before that tower is used. */
-lancelet_status model_open(const char *path, model **out, lancelet_error *err) MUST_CHECK;
+/* `path`: a file of weights, or a folder in Hugging Face's layout: a safetensors file with `picask.config` in its metadata (the
+ * mini family) or a CLIP in any published format (weights_file.h). `name`: what the caller knows it by, a catalogue name like
+ * "ViT-B-32/openai"; NULL: taken from the file. Maps it, checks every shape; touches no weights of a tower before that tower
+ * is used. */
+lancelet_status model_open(const char *path, const char *name, model **out, lancelet_error *err) MUST_CHECK;
 void model_close(model *m);
 
 /* Where a model name lies on this machine: an owned path; NOT_FOUND with the command that helps. Looks in PICASK_MODELS, then
@@ -22,7 +24,8 @@ const char *model_name(const model *m);       /* "mini-1"; borrowed */
 size_t model_dim(const model *m);             /* numbers a vector */
 const char *model_preprocess(const model *m); /* JSON for picask.preprocess; borrowed */
 const char *model_metadata(const model *m, const char *key); /* any metadata entry of the file; NULL if absent */
-const char *model_path(const model *m);
+const char *model_path(const model *m);       /* of the weights */
+const char *model_format(const model *m);     /* of the weights: "safetensors", ...; static */
 uint64_t model_file_bytes(const model *m);
 int model_image_size(const model *m);         /* side in pixels, for image_decode's min_side */
 
@@ -31,6 +34,13 @@ int model_image_size(const model *m);         /* side in pixels, for image_decod
 lancelet_status model_context_create(const model *m, base_pool *pool, model_context **out, lancelet_error *err) MUST_CHECK;
 void model_context_destroy(model_context *c);
 
+/* texts [n] of bytes [n] and upright pictures [n] to unit vectors out [n, dim], computed together where the model gains by it:
+ * the memory for it grows with n, so hand over some dozens at most. Long texts are cut at the model's limit; the model's own
+ * resize and normalisation are included. */
+lancelet_status model_embed_texts(model_context *c, const char *const *texts, const size_t *bytes, size_t n, float *out,
+                                  lancelet_error *err) MUST_CHECK;
+lancelet_status model_embed_pictures(model_context *c, const base_picture *const *pictures, size_t n, float *out,
+                                     lancelet_error *err) MUST_CHECK;
 /* A text, longer ones cut at the model's limit, to a unit vector out [dim]. */
 lancelet_status model_embed_text(model_context *c, const char *text, size_t n, float *out, lancelet_error *err) MUST_CHECK;
 /* An upright picture to a unit vector out [dim]; the model's own resize and normalisation included. */

@@ -12,7 +12,7 @@ enum { MAX_HEADER = 16 << 20, MAX_TENSORS = 100000, MAX_NAME = 512 };
 
 struct safetensors {
     json_t *header;     /* owns the names and metadata strings */
-    safetensor *tensor; /* [n], sorted by name */
+    weights_tensor *tensor; /* [n], sorted by name */
     size_t n;
 };
 
@@ -47,12 +47,12 @@ static bool get_u64(const json_t *v, uint64_t *out)
 }
 
 /* `data` [n] is what follows the header. */
-static lancelet_status read_tensor(const char *name, json_t *entry, const uint8_t *data, uint64_t n, safetensor *t,
+static lancelet_status read_tensor(const char *name, json_t *entry, const uint8_t *data, uint64_t n, weights_tensor *t,
                                    lancelet_error *err)
 {
     if (strlen(name) > MAX_NAME)
         return base_fail(err, LANCELET_LIMIT, "a tensor's name is longer than %d bytes", MAX_NAME);
-    *t = (safetensor){.name = name, .dtype = TENSOR_OTHER, .count = 1};
+    *t = (weights_tensor){.name = name, .dtype = TENSOR_OTHER, .count = 1};
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
     uint64_t begin, end;
@@ -62,8 +62,8 @@ static lancelet_status read_tensor(const char *name, json_t *entry, const uint8_
     uint64_t bits = (uint64_t)bits_of(dtype, &t->dtype);
     if (bits == 0)
         return base_fail(err, LANCELET_UNSUPPORTED, "tensor '%.100s' has the unknown type '%.20s'", name, dtype);
-    if (json_array_size(shape) > SAFETENSORS_MAX_DIMENSIONS)
-        return base_fail(err, LANCELET_LIMIT, "tensor '%.100s' has more than %d dimensions", name, SAFETENSORS_MAX_DIMENSIONS);
+    if (json_array_size(shape) > WEIGHTS_MAX_DIMENSIONS)
+        return base_fail(err, LANCELET_LIMIT, "tensor '%.100s' has more than %d dimensions", name, WEIGHTS_MAX_DIMENSIONS);
     t->dimensions = (int)json_array_size(shape);
     for (int i = 0; i < t->dimensions; i++)
         if (!get_u64(json_array_get(shape, (size_t)i), &t->shape[i]) || !base_mul_u64(t->count, t->shape[i], &t->count))
@@ -74,20 +74,19 @@ static lancelet_status read_tensor(const char *name, json_t *entry, const uint8_
         return base_fail(err, LANCELET_CORRUPT,
                          "tensor '%.100s' needs %llu bytes and has the range %llu to %llu of %llu bytes of data", name,
                          (unsigned long long)t->bytes, (unsigned long long)begin, (unsigned long long)end, (unsigned long long)n);
-    t->offset = begin;
     t->data = data + begin;
     return LANCELET_OK;
 }
 
-static int by_offset(const void *a, const void *b)
+static int by_place(const void *a, const void *b)
 {
-    const safetensor *x = a, *y = b;
-    if (x->offset != y->offset)
-        return x->offset < y->offset ? -1 : 1;
+    const weights_tensor *x = a, *y = b;
+    if (x->data != y->data)
+        return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty ones first */
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const safetensor *)a)->name, ((const safetensor *)b)->name); }
+static int by_name(const void *a, const void *b) { return strcmp(((const weights_tensor *)a)->name, ((const weights_tensor *)b)->name); }
 
 static lancelet_status read_header(safetensors *st, const uint8_t *data, uint64_t n, lancelet_error *err)
 {
@@ -105,12 +104,12 @@ static lancelet_status read_header(safetensors *st, const uint8_t *data, uint64_
             RETURN_IF_ERROR(read_tensor(name, entry, data, n, &st->tensor[st->n], err));
             st->n++;
         }
-    qsort(st->tensor, st->n, sizeof *st->tensor, by_offset);
+    qsort(st->tensor, st->n, sizeof *st->tensor, by_place);
     uint64_t at = 0;
     for (size_t i = 0; i < st->n; at += st->tensor[i++].bytes)
-        if (st->tensor[i].offset != at)
+        if (st->tensor[i].data != data + at)
             return base_fail(err, LANCELET_CORRUPT, "tensor '%.100s' begins at byte %llu of the data, not at %llu",
-                             st->tensor[i].name, (unsigned long long)st->tensor[i].offset, (unsigned long long)at);
+                             st->tensor[i].name, (unsigned long long)(st->tensor[i].data - data), (unsigned long long)at);
     if (at != n)
         return base_fail(err, LANCELET_CORRUPT, "the tensors end at byte %llu of %llu bytes of data", (unsigned long long)at,
                          (unsigned long long)n);
@@ -162,11 +161,11 @@ void safetensors_close(safetensors *st)
 
 size_t safetensors_count(const safetensors *st) { return st->n; }
 
-const safetensor *safetensors_at(const safetensors *st, size_t i) { return &st->tensor[i]; }
+const weights_tensor *safetensors_at(const safetensors *st, size_t i) { return &st->tensor[i]; }
 
-const safetensor *safetensors_find(const safetensors *st, const char *name)
+const weights_tensor *safetensors_find(const safetensors *st, const char *name)
 {
-    safetensor key = {.name = name};
+    weights_tensor key = {.name = name};
     return bsearch(&key, st->tensor, st->n, sizeof *st->tensor, by_name);
 }
 

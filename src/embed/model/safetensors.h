@@ -3,29 +3,16 @@
  *
  *     safetensors *st;
  *     RETURN_IF_ERROR(safetensors_open(map.data, map.size, &st, err));
- *     const safetensor *t = safetensors_find(st, "text_head.weight");
+ *     const weights_tensor *t = safetensors_find(st, "text_head.weight");
  *     ... t->dtype, t->shape[0], t->data ...
  *     safetensors_close(st);
  */
 #ifndef EMBED_SAFETENSORS_H
 #define EMBED_SAFETENSORS_H
 
-#include "embed/tensor/tensor.h"
-
-enum { SAFETENSORS_MAX_DIMENSIONS = 8 };
+#include "embed/model/weights_file.h"
 
 typedef struct safetensors safetensors;
-
-typedef struct safetensor {
-    const char *name;
-    tensor_dtype dtype;                             /* TENSOR_OTHER: one that no tower computes with */
-    int dimensions;                                 /* 0 for a single number */
-    uint64_t shape[SAFETENSORS_MAX_DIMENSIONS];     /* [dimensions] */
-    uint64_t count;                                 /* product of the shape; 1 without dimensions */
-    uint64_t offset;                                /* bytes, from the beginning of the data */
-    uint64_t bytes;                                 /* count times the width */
-    const uint8_t *data;                            /* [bytes], as aligned as the file has it */
-} safetensor;
 
 /* bytes [n] are borrowed. CORRUPT for a header that does not fit its file: length, JSON, an offset, a shape whose bytes
  * are not those of the range, a hole, an overlap. LIMIT for a header above 16 MiB or 100,000 tensors. */
@@ -33,8 +20,8 @@ lancelet_status safetensors_open(const uint8_t *bytes, uint64_t n, safetensors *
 void safetensors_close(safetensors *st);
 
 size_t safetensors_count(const safetensors *st);
-const safetensor *safetensors_at(const safetensors *st, size_t i); /* sorted by name */
-const safetensor *safetensors_find(const safetensors *st, const char *name); /* NULL if absent */
+const weights_tensor *safetensors_at(const safetensors *st, size_t i); /* sorted by name */
+const weights_tensor *safetensors_find(const safetensors *st, const char *name); /* NULL if absent */
 const char *safetensors_metadata(const safetensors *st, const char *key);    /* borrowed; NULL if absent */
 
 #endif

@@ -56,13 +56,13 @@ struct text_scratch {
 
 /* ---- opening ---- */
 
-static lancelet_status open_word(const safetensors *st, const model_config *c, base_arena *arena, text_tower *t,
+static lancelet_status open_word(const weights_file *weights, const model_config *c, base_arena *arena, text_tower *t,
                                  lancelet_error *err)
 {
     static const char name[] = "text.embeddings.word", scale_name[] = "text.embeddings.word.scale";
-    const safetensor *w = safetensors_find(st, name), *s = safetensors_find(st, scale_name);
+    const weights_tensor *w = weights_file_find(weights, name), *s = weights_file_find(weights, scale_name);
     if (!w || w->dtype != TENSOR_U8)
-        return weights_table(st, arena, name, c->vocab, c->hidden, &t->word, err);
+        return weights_table(weights, arena, name, c->vocab, c->hidden, &t->word, err);
     if (c->hidden % GROUP != 0 || w->dimensions != 2 || w->shape[0] != c->vocab || w->shape[1] != c->hidden / 2 || !s ||
         s->dtype != TENSOR_F16 || s->dimensions != 2 || s->shape[0] != c->vocab || s->shape[1] != c->hidden / GROUP)
         return base_fail(err, LANCELET_CORRUPT, "the 4-bit tensor '%s' or its scale has not the shape that the model's config asks for",
@@ -72,7 +72,7 @@ static lancelet_status open_word(const safetensors *st, const model_config *c, b
     return LANCELET_OK;
 }
 
-static lancelet_status open_layer(const safetensors *st, const model_config *c, base_arena *arena, size_t i, text_layer *l,
+static lancelet_status open_layer(const weights_file *weights, const model_config *c, base_arena *arena, size_t i, text_layer *l,
                                   lancelet_error *err)
 {
     char name[64];
@@ -97,14 +97,14 @@ static lancelet_status open_layer(const safetensors *st, const model_config *c, 
     };
     for (size_t j = 0; j < 4; j++) {
         snprintf(name, sizeof name, "text.layers.%zu.%s", i, matrices[j].part);
-        RETURN_IF_ERROR(weights_layer(st, arena, name, matrices[j].n, matrices[j].k, matrices[j].to, err));
+        RETURN_IF_ERROR(weights_layer(weights, arena, name, matrices[j].n, matrices[j].k, matrices[j].to, err));
         snprintf(name, sizeof name, "text.layers.%zu.%s", i, vectors[j].part);
-        RETURN_IF_ERROR(weights_vector(st, arena, name, c->hidden, vectors[j].to, err));
+        RETURN_IF_ERROR(weights_vector(weights, arena, name, c->hidden, vectors[j].to, err));
     }
     return LANCELET_OK;
 }
 
-lancelet_status text_tower_open(const safetensors *st, const model_config *config, const tensor_kernels *kernels,
+lancelet_status text_tower_open(const weights_file *weights, const model_config *config, const tensor_kernels *kernels,
                                 base_arena *arena, text_tower **out, lancelet_error *err)
 {
     text_tower *t = base_arena_alloc(arena, sizeof *t);
@@ -112,14 +112,14 @@ lancelet_status text_tower_open(const safetensors *st, const model_config *confi
     if (!t || !layer)
         return base_fail_memory(err);
     *t = (text_tower){.config = config, .kernels = kernels, .layer = layer};
-    RETURN_IF_ERROR(open_word(st, config, arena, t, err));
-    RETURN_IF_ERROR(weights_table(st, arena, "text.embeddings.position", config->positions, config->hidden, &t->position, err));
-    RETURN_IF_ERROR(weights_table(st, arena, "text.embeddings.token_type", 1, config->hidden, &t->token_type, err));
-    RETURN_IF_ERROR(weights_vector(st, arena, "text.embeddings.norm.weight", config->hidden, &t->norm_w, err));
-    RETURN_IF_ERROR(weights_vector(st, arena, "text.embeddings.norm.bias", config->hidden, &t->norm_b, err));
+    RETURN_IF_ERROR(open_word(weights, config, arena, t, err));
+    RETURN_IF_ERROR(weights_table(weights, arena, "text.embeddings.position", config->positions, config->hidden, &t->position, err));
+    RETURN_IF_ERROR(weights_table(weights, arena, "text.embeddings.token_type", 1, config->hidden, &t->token_type, err));
+    RETURN_IF_ERROR(weights_vector(weights, arena, "text.embeddings.norm.weight", config->hidden, &t->norm_w, err));
+    RETURN_IF_ERROR(weights_vector(weights, arena, "text.embeddings.norm.bias", config->hidden, &t->norm_b, err));
     for (size_t i = 0; i < config->layers; i++)
-        RETURN_IF_ERROR(open_layer(st, config, arena, i, &t->layer[i], err));
-    RETURN_IF_ERROR(weights_layer(st, arena, "text_head", config->dim, config->hidden, &t->head, err));
+        RETURN_IF_ERROR(open_layer(weights, config, arena, i, &t->layer[i], err));
+    RETURN_IF_ERROR(weights_layer(weights, arena, "text_head", config->dim, config->hidden, &t->head, err));
     *out = t;
     return LANCELET_OK;
 }

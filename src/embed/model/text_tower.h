@@ -3,13 +3,13 @@
 #define EMBED_TEXT_TOWER_H
 
 #include "embed/model/config.h"
-#include "embed/model/safetensors.h"
+#include "embed/model/weights_file.h"
 
 typedef struct text_tower text_tower;     /* immutable, shared by threads */
 typedef struct text_scratch text_scratch; /* one thread at a time */
 
 /* Checks names and shapes; reads no weights beyond the small vectors that need widening. All borrowed. */
-lancelet_status text_tower_open(const safetensors *st, const model_config *config, const tensor_kernels *kernels,
+lancelet_status text_tower_open(const weights_file *weights, const model_config *config, const tensor_kernels *kernels,
                                 base_arena *arena, text_tower **out, lancelet_error *err) MUST_CHECK;
 /* The tower lies in the arena. */
 

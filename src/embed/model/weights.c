@@ -6,17 +6,17 @@
 
 enum { NAME_SIZE = 128 };
 
-static lancelet_status find(const safetensors *st, const char *name, const safetensor **out, lancelet_error *err)
+static lancelet_status find(const weights_file *weights, const char *name, const weights_tensor **out, lancelet_error *err)
 {
-    *out = safetensors_find(st, name);
+    *out = weights_file_find(weights, name);
     return *out ? LANCELET_OK : base_fail(err, LANCELET_CORRUPT, "the model file has no tensor '%s'", name);
 }
 
-lancelet_status weights_vector(const safetensors *st, base_arena *arena, const char *name, size_t n, const float **out,
+lancelet_status weights_vector(const weights_file *weights, base_arena *arena, const char *name, size_t n, const float **out,
                                lancelet_error *err)
 {
-    const safetensor *t;
-    RETURN_IF_ERROR(find(st, name, &t, err));
+    const weights_tensor *t;
+    RETURN_IF_ERROR(find(weights, name, &t, err));
     if (t->dimensions != 1 || t->shape[0] != n)
         return base_fail(err, LANCELET_CORRUPT, "the tensor '%s' has not the shape [%zu] that the model's config asks for", name, n);
     if (t->dtype != TENSOR_F32 && t->dtype != TENSOR_F16 && t->dtype != TENSOR_BF16)
@@ -34,11 +34,11 @@ lancelet_status weights_vector(const safetensors *st, base_arena *arena, const c
 }
 
 /* Tensor `name` [n, ...] with k numbers a row; a scale beside int8. */
-static lancelet_status matrix(const safetensors *st, base_arena *arena, const char *name, size_t n, size_t k, tensor_matrix *out,
+static lancelet_status matrix(const weights_file *weights, base_arena *arena, const char *name, size_t n, size_t k, tensor_matrix *out,
                               lancelet_error *err)
 {
-    const safetensor *t;
-    RETURN_IF_ERROR(find(st, name, &t, err));
+    const weights_tensor *t;
+    RETURN_IF_ERROR(find(weights, name, &t, err));
     if (t->dimensions < 2 || t->shape[0] != n || t->count != (uint64_t)n * k)
         return base_fail(err, LANCELET_CORRUPT,
                          "the tensor '%s' has not the %zu rows of %zu numbers that the model's config asks for", name, n, k);
@@ -46,25 +46,25 @@ static lancelet_status matrix(const safetensors *st, base_arena *arena, const ch
     if (t->dtype == TENSOR_I8) {
         char scale[NAME_SIZE];
         snprintf(scale, sizeof scale, "%s.scale", name);
-        return weights_vector(st, arena, scale, n, &out->scale, err);
+        return weights_vector(weights, arena, scale, n, &out->scale, err);
     }
     if (t->dtype != TENSOR_F32 && t->dtype != TENSOR_F16 && t->dtype != TENSOR_BF16)
         return base_fail(err, LANCELET_UNSUPPORTED, "the tensor '%s' is not of type F32, F16, BF16 or I8", name);
     return LANCELET_OK;
 }
 
-lancelet_status weights_layer(const safetensors *st, base_arena *arena, const char *name, size_t n, size_t k,
+lancelet_status weights_layer(const weights_file *weights, base_arena *arena, const char *name, size_t n, size_t k,
                               tensor_matrix *out, lancelet_error *err)
 {
     char full[NAME_SIZE];
     snprintf(full, sizeof full, "%s.weight", name);
-    RETURN_IF_ERROR(matrix(st, arena, full, n, k, out, err));
+    RETURN_IF_ERROR(matrix(weights, arena, full, n, k, out, err));
     snprintf(full, sizeof full, "%s.bias", name);
-    return weights_vector(st, arena, full, n, &out->bias, err);
+    return weights_vector(weights, arena, full, n, &out->bias, err);
 }
 
-lancelet_status weights_table(const safetensors *st, base_arena *arena, const char *name, size_t n, size_t k,
+lancelet_status weights_table(const weights_file *weights, base_arena *arena, const char *name, size_t n, size_t k,
                               tensor_matrix *out, lancelet_error *err)
 {
-    return matrix(st, arena, name, n, k, out, err);
+    return matrix(weights, arena, name, n, k, out, err);
 }
