@@ -237,7 +237,8 @@ typedef struct lancelet_write_options {
 #define LANCELET_WRITE_OPTIONS_INIT {sizeof(lancelet_write_options), false, false, NULL}
 
 /* One commit. What is set decides the kind of transaction: rows alone Append, deletions alone Delete, both Update
- * (deletion and new fragment become visible together), `overwrite` Overwrite, config alone UpdateConfig. */
+ * (deletion and new fragment become visible together), `overwrite` Overwrite, config and schema metadata alone
+ * UpdateConfig. */
 typedef struct lancelet_change {
     size_t struct_size;
     struct ArrowArrayStream *rows;    /* rows to add, or NULL. Consumed and released by the call, also when it fails.
@@ -246,10 +247,14 @@ typedef struct lancelet_change {
     size_t n_delete;
     const lancelet_key_value *config; /* [n_config] keys of the table's config to set or remove */
     size_t n_config;
-    bool overwrite;                   /* the new version holds just `rows`, whose schema may differ */
+    bool overwrite;                   /* the new version holds just `rows`, in their schema and with its metadata;
+                                         config and tags stay, indices go */
     const char *predicate;            /* recorded in a Delete transaction; NULL: made from the addresses */
+    const lancelet_key_value *schema_metadata; /* [n_schema_metadata] keys of the schema's metadata to set or remove;
+                                                  with config or alone */
+    size_t n_schema_metadata;
 } lancelet_change;
-#define LANCELET_CHANGE_INIT {sizeof(lancelet_change), NULL, NULL, 0, NULL, 0, false, NULL}
+#define LANCELET_CHANGE_INIT {sizeof(lancelet_change), NULL, NULL, 0, NULL, 0, false, NULL, NULL, 0}
 
 /* Whether a new table may have a column of this name. Not the names that Lance libraries keep for themselves
  * (`_rowid`, ...), and none with '.' or '`', which they take for a path into a struct: a table with such a column
@@ -267,6 +272,11 @@ lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream 
                                       const lancelet_key_value *config, size_t n_config,
                                       const lancelet_write_options *options, lancelet_table **out,
                                       lancelet_error *err);
+
+/* Would an overwrite of `table` with rows of this schema be taken? What lancelet_table_commit would say of it before it
+ * reads a row: a table that is not written here, a column whose name or type is not. */
+lancelet_status lancelet_table_check_overwrite(const lancelet_table *table, const struct ArrowSchema *schema,
+                                               lancelet_error *err);
 
 /* Commits `change` on top of `table` and gives the new version. Durable when it returns OK (unless no_sync): data
  * files, their folder, the manifest and its folder are synced in that order. If another writer was first, the

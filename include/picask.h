@@ -47,8 +47,11 @@ typedef struct picask_model_options {
 } picask_model_options;
 #define PICASK_MODEL_OPTIONS_INIT {sizeof(picask_model_options), 0}
 
-/* `name`: "mini" (the newest built-in model), "mini-1", or a path that starts with / or ./ . NOT_FOUND with the
- * command that helps. Maps the file; weights are read when first used. */
+/* `name`: "mini" (the newest built-in model), "mini-1"; a CLIP by open_clip's name, OpenAI's or its Hugging Face repository,
+ * in any case ("ViT-L-14/openai", "ViT-L/14", "ViT-L-14", "openai/clip-vit-large-patch14"), which is looked for in Hugging
+ * Face's hub cache and in ~/.cache/clip; any other repository "org/name" of the hub cache that holds a CLIP; or a path that
+ * starts with / ./ ../ or ~/: a file of weights, or a folder in Hugging Face's layout. NOT_FOUND says where to put it, or
+ * which name is near. Maps the file; weights are read when first used. Nothing is downloaded. */
 picask_status picask_model_open(const char *name, const picask_model_options *options, picask_model **out,
                                 picask_error *err);
 void picask_model_destroy(picask_model *model);
@@ -56,11 +59,54 @@ void picask_model_destroy(picask_model *model);
 const char *picask_model_name(const picask_model *model); /* "mini-1", what a table records; borrowed */
 const char *picask_model_path(const picask_model *model); /* of its file; borrowed */
 size_t picask_model_dim(const picask_model *model);       /* numbers a vector */
-/* What the model's file says about itself under a key ("licence", "recall", "about", ...); NULL if absent; borrowed. */
+/* What is said of the model under a key ("licence", "recall", "about", "architecture", ...), by its file or where it was
+ * published; NULL if nothing; borrowed. */
 const char *picask_model_about(const picask_model *model, const char *key);
 
 /* Names of the built-in models that this program knows, present or not; NULL-terminated, static. */
 const char *const *picask_model_names(void);
+
+/* What is known of a model, here or not, as a JSON object: name, dim, bytes (of its file; of the published one where it is
+ * not here), path (null: not here, and `put` says where it belongs), parameters, image_size, source, licence, recall, ...;
+ * of one that is here also format, architecture, preprocess, bytes_by_type and packed (the path of its packed form, or
+ * null). *json is the caller's: picask_free. */
+picask_status picask_model_describe(const char *name, char **json, picask_error *err);
+/* The same, shorter, of all models known by name, smallest first: a JSON object a line. *lines: picask_free. */
+picask_status picask_model_list(char **lines, picask_error *err);
+
+typedef enum picask_checked {
+    PICASK_CHECK_NONE = 0, /* nothing is published to compare with */
+    PICASK_CHECK_SAME,
+    PICASK_CHECK_DIFFERS
+} picask_checked;
+
+typedef struct picask_model_report {
+    size_t struct_size;
+    picask_checked hash;          /* the file's SHA-256 with the published one */
+    char sha256[65];              /* of the file; of the index where the weights lie in shards */
+    const char *published_sha256; /* static; NULL where none is known */
+    picask_checked numbers;       /* DIFFERS: one is infinite or no number */
+    uint64_t tensors, count;      /* tensors read, numbers in them */
+    char tensor[128];             /* DIFFERS: the first with such a number */
+    picask_checked vectors;       /* the first numbers of what the model makes of a sentence, with those published */
+    float worst;                  /* largest difference between them, both made unit length */
+} picask_model_report;
+#define PICASK_MODEL_REPORT_INIT \
+    {sizeof(picask_model_report), PICASK_CHECK_NONE, "", NULL, PICASK_CHECK_NONE, 0, 0, "", PICASK_CHECK_NONE, 0}
+/* Reads all of a model: its hash afresh, each number, each shape, and the vectors of three sentences, which must be
+ * finite and of unit length. OK when it could be checked, whatever came out; CORRUPT when the file is damaged so that
+ * it cannot be opened. */
+picask_status picask_model_check(const char *name, picask_model_report *report, picask_error *err);
+
+typedef struct picask_pack_report {
+    size_t struct_size;
+    uint64_t bytes_before, bytes_after; /* of all tensors */
+    size_t narrowed;                    /* matrices that are held as float16 now; 0: nothing to gain, nothing written */
+} picask_pack_report;
+#define PICASK_PACK_REPORT_INIT {sizeof(picask_pack_report), 0, 0, 0}
+/* Writes the packed form of a model into the cache folder, from where it is used from then on: the same vectors to the
+ * last bit, less memory to read. *path is the caller's: picask_free; NULL when nothing was written. */
+picask_status picask_model_pack(const char *name, char **path, picask_pack_report *report, picask_error *err);
 
 /* texts [n] to out [n, dim], which is the caller's. A text longer than the model's limit is cut. Threads that share a model
  * take turns. */
@@ -177,6 +223,65 @@ picask_status picask_table_add(picask_table *table, const void *bytes, size_t n,
  * first that no row has; then nothing is deleted. */
 picask_status picask_table_remove(picask_table *table, const int64_t *ids, size_t n_ids, const char *const *uris,
                                   size_t n_uris, uint64_t *removed, picask_error *err);
+
+/* ---- re-embedding: another model's vectors for a whole table ---- */
+
+typedef struct picask_reembed_report {
+    uint64_t rows;       /* of the table */
+    uint64_t embedded;   /* vectors computed in this run */
+    uint64_t shared;     /* rows that share the vector of the same content */
+    uint64_t resumed;    /* rows whose vector a run that was stopped had left */
+    uint64_t unreadable; /* rows whose picture cannot be read: not in the new version */
+    bool unchanged;      /* the vectors are this model's already: nothing was done */
+    uint64_t version;     /* of the table afterwards */
+    uint64_t old_version; /* the one that has the old vectors; 0: nothing was committed */
+    double seconds;
+} picask_reembed_report;
+
+/* Called from the thread that called picask_table_reembed. */
+typedef struct picask_reembed_events {
+    void *arg;
+    void (*progress)(void *arg, uint64_t done, uint64_t total);                 /* rows; ~10 a second */
+    void (*unreadable)(void *arg, const char *row, const char *reason);         /* row: its uri, or "row 12" */
+    void (*note)(void *arg, int level, const char *sentence);                   /* as picask_index_events */
+    /* May the new version be without the rows whose picture cannot be read? Asked before the work for those that have none
+     * any more, and again before the commit when more turned up. NULL: no. */
+    bool (*leave_out)(void *arg, uint64_t unreadable, uint64_t rows);
+} picask_reembed_events;
+
+typedef struct picask_reembed_options {
+    size_t struct_size;
+    int threads;       /* 0: one a CPU */
+    bool decode_fast;  /* as picask_index_options */
+    bool no_sync;      /* likewise */
+    const char *cache; /* folder that keeps finished vectors until the commit; NULL: $XDG_CACHE_HOME/picask, else
+                          ~/.cache/picask */
+    const volatile int *cancel; /* CANCELLED; what is done stays in `cache`, and the same call goes on */
+    picask_reembed_events events;
+} picask_reembed_options;
+#define PICASK_REEMBED_OPTIONS_INIT \
+    {sizeof(picask_reembed_options), 0, false, false, NULL, NULL, {NULL, NULL, NULL, NULL, NULL}}
+
+/* Computes the vector of every row of table `name` again with another model (as picask_model_open takes it), from the
+ * picture in the table or its file, and commits them as one new version: rows, their order, ids, captions, all other
+ * columns, config and tags stay as they are, and so does the old version. Nothing is changed unless all of it is done.
+ * Where the vectors are this model's already (and decoded the same way) nothing is done. NOT_FOUND when pictures cannot be
+ * read and may not be left out, or none can be read; UNSUPPORTED names a column that cannot be written again; CONFLICT
+ * while an index run is going on. `report` is filled also on failure. */
+picask_status picask_table_reembed(const char *db, const char *name, const char *model,
+                                   const picask_reembed_options *options, picask_reembed_report *report,
+                                   picask_error *err);
+
+typedef enum picask_embedding {
+    PICASK_EMBEDDING_NONE = 0,
+    PICASK_EMBEDDING_OPEN_CLIP
+} picask_embedding;
+
+/* Writes into the table (or takes out) which Python function makes its vectors, as LanceDB keeps it: with OPEN_CLIP LanceDB
+ * embeds text queries, and the files that rows handed to add() name in the column of paths; but then add() needs Python's
+ * open_clip and its weights, or fails. One commit, none where nothing changes. INVALID when the table was not made by a
+ * CLIP that open_clip knows by name. */
+picask_status picask_table_set_embedding(picask_table *table, picask_embedding function, picask_error *err);
 
 /* ---- rows and search ---- */
 

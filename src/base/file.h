@@ -88,6 +88,9 @@ char *base_path_join(const char *a, const char *b);
 char *base_path_absolute(const char *path);
 char *base_path_parent(const char *path);
 const char *base_path_name(const char *path); /* borrowed: the part behind the last slash */
+/* *out: the folder for what can be made again, $XDG_CACHE_HOME/picask/BELOW, else ~/.cache/picask/BELOW; not made. NULL
+ * where there is no home. */
+lancelet_status base_cache_folder(const char *below, char **out, lancelet_error *err) MUST_CHECK;
 /* Random bytes from the system. */
 lancelet_status base_random(void *out, size_t n, lancelet_error *err) MUST_CHECK;
 int64_t base_now_us(void);       /* wall clock, microseconds since 1970 UTC */

@@ -1,4 +1,5 @@
 /* path.c - paths as text: nothing here looks at the file system but base_path_absolute, for the working folder. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,4 +77,18 @@ const char *base_path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+lancelet_status base_cache_folder(const char *below, char **out, lancelet_error *err)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    bool has_home = home && home[0] == '/';
+    *out = NULL;
+    if (cache && cache[0] == '/') /* XDG: a relative one is to be ignored */
+        *out = base_format("%s/picask/%s", cache, below);
+    else if (has_home)
+        *out = base_format("%s/.cache/picask/%s", home, below);
+    else
+        return LANCELET_OK;
+    return *out ? LANCELET_OK : base_fail_memory(err);
 }

@@ -1,5 +1,5 @@
 /* text.c - UTF-8 (RFC 3629), ISO 8601 time in the proleptic Gregorian calendar (day counts after Howard Hinnant's
- * "chrono-Compatible Low-Level Date Algorithms"), JSON strings (RFC 8259). */
+ * "chrono-Compatible Low-Level Date Algorithms"), JSON strings (RFC 8259), distance between names. */
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -172,4 +172,37 @@ bool base_json_append_string(base_buffer *b, const char *s, size_t n)
     if (!ok)
         b->size = size;
     return ok;
+}
+
+/* ---- names ---- */
+
+static char lower_case(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+size_t base_text_distance(const char *a, const char *b)
+{
+    enum { MOST = 63 };
+    size_t n = strlen(a), m = strlen(b);
+    if (n > MOST || m > MOST)
+        return 99;
+    uint8_t d[MOST + 1][MOST + 1];
+    for (size_t i = 0; i <= n; i++)
+        d[i][0] = (uint8_t)i;
+    for (size_t j = 0; j <= m; j++)
+        d[0][j] = (uint8_t)j;
+    for (size_t i = 1; i <= n; i++)
+        for (size_t j = 1; j <= m; j++) {
+            char x = lower_case(a[i - 1]), y = lower_case(b[j - 1]);
+            unsigned best = d[i - 1][j - 1] + (x != y ? 1u : 0u);
+            if (d[i - 1][j] + 1u < best)
+                best = d[i - 1][j] + 1u;
+            if (d[i][j - 1] + 1u < best)
+                best = d[i][j - 1] + 1u;
+            if (i > 1 && j > 1 && x == lower_case(b[j - 2]) && y == lower_case(a[i - 2]) && d[i - 2][j - 2] + 1u < best)
+                best = d[i - 2][j - 2] + 1u;
+            d[i][j] = (uint8_t)best;
+        }
+    return d[n][m];
 }

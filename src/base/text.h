@@ -29,6 +29,10 @@ bool base_time_from_civil(int year, int month, int day, int hour, int minute, in
 /* Appends s[n] as a JSON string with quotes; invalid UTF-8 becomes U+FFFD; control characters \u00XX; */
 bool base_json_append_string(base_buffer *b, const char *s, size_t n) MUST_CHECK;
 
+/* Slips of the finger between two names, any case: insertions, deletions, substitutions and swapped neighbours (optimal
+ * string alignment). A name beyond 63 letters is 99 from every other. */
+size_t base_text_distance(const char *a, const char *b);
+
 /* glob with * ? [..] and ** over path separators, for --exclude */
 bool base_glob_match(const char *pattern, const char *path);
 

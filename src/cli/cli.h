@@ -57,7 +57,7 @@ struct cli {
 };
 
 extern const cli_command *const cli_commands[]; /* NULL-terminated; cli_index and its like stand in cmd_*.c */
-extern const cli_command cli_table_info, cli_table_export;
+extern const cli_command cli_table_info, cli_table_export, cli_table_reembed, cli_table_set_embedding;
 extern const cli_command cli_index, cli_search, cli_show_command, cli_sample, cli_ask, cli_embed, cli_remove,
     cli_table, cli_model, cli_help;
 

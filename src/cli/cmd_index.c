@@ -233,6 +233,33 @@ static void put_skipped_kind(cli_text *t, uint64_t n, const char *what, bool *fi
     *first = false;
 }
 
+/* Below the summary of a table's first run on a terminal: what the built-in model misses (models/README.md: the same test,
+ * Flickr8k), and the way to a better one. */
+static void put_better(const run *r, cli_text *t)
+{
+    picask_table *table = NULL;
+    picask_model *better = NULL;
+    picask_error err;
+    bool built_in = picask_table_open(r->c->db, r->c->table, NULL, &table, &err) == LANCELET_OK &&
+                    picask_table_model_name(table) && strcmp(picask_table_model_name(table), "mini-1") == 0;
+    picask_table_destroy(table);
+    if (!built_in)
+        return;
+    bool here = picask_model_open("ViT-B-32", NULL, &better, &err) == LANCELET_OK;
+    picask_model_destroy(better);
+    bool usual = strcmp(r->c->table, "pictures") == 0;
+    char *name = view_clean(r->c->table, strlen(r->c->table));
+    cli_put(
+        t,
+        "Better  'mini' brings the right photo into its first 10 for 69 of 100 captions, CLIP ViT-B/32 for\n"
+        "        about 90:  picask ");
+    if (here)
+        cli_putf(t, "table reembed -m ViT-B-32%s%s\n", usual ? "" : " -t ", usual || !name ? "" : name);
+    else
+        cli_put(t, "model info ViT-B-32\n");
+    base_free(name);
+}
+
 static int print_summary(const run *r, const picask_index_options *o, const picask_index_report *report,
                          bool stopped)
 {
@@ -272,6 +299,9 @@ static int print_summary(const run *r, const picask_index_options *o, const pica
     }
     if (stopped)
         cli_put(&t, "  what is done is kept; the same command goes on from there\n");
+    bool first = report->added > 0 && report->unchanged + report->moved + report->changed == 0;
+    if (first && !stopped && !o->dry_run && r->c->out.is_terminal)
+        put_better(r, &t);
     return cli_print(&t);
 }
 

@@ -1,4 +1,4 @@
-/* cmd_table.c - `picask table list|info|create|delete|drop`. Export has a file of its own. */
+/* cmd_table.c - `picask table list|create|delete|drop`. The other verbs have files of their own. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -344,18 +344,21 @@ static const cli_command verb_drop = {
 
 /* ---- the command ---- */
 
-static const cli_command *const verbs[] = {&verb_list, &cli_table_info,   &verb_create, &verb_delete,
-                                           &verb_drop, &cli_table_export, NULL};
+static const cli_command *const verbs[] = {
+    &verb_list,         &cli_table_info,          &verb_create, &verb_delete, &verb_drop, &cli_table_export,
+    &cli_table_reembed, &cli_table_set_embedding, NULL,
+};
 
 const cli_command cli_table = {
     "table",
     NULL,
     "VERB",
-    "list, info, create, delete, drop and export tables",
+    "list, info, create, delete, drop, export and re-embed tables",
     NULL,
     verbs,
     "  picask table list\n"
     "  picask table info\n"
-    "  picask table export --csv > pictures.csv\n",
+    "  picask table export --csv > pictures.csv\n"
+    "  picask table reembed -m ViT-B-32\n",
     NULL,
 };

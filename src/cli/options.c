@@ -38,32 +38,6 @@ static const cli_option at_the_start[] = {
 
 /* ---- did you mean ---- */
 
-/* Optimal string alignment: insertions, deletions, substitutions and swapped neighbours. Words beyond 40 letters are
- * far from every name. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    if (n > 40 || m > 40)
-        return 99;
-    size_t d[42][42];
-    for (size_t i = 0; i <= n; i++)
-        d[i][0] = i;
-    for (size_t j = 0; j <= m; j++)
-        d[0][j] = j;
-    for (size_t i = 1; i <= n; i++)
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    return d[n][m];
-}
-
 const char *cli_nearest(const char *word, const char *const *names, size_t n)
 {
     const char *best = NULL;
@@ -72,7 +46,7 @@ const char *cli_nearest(const char *word, const char *const *names, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (!names[i])
             continue;
-        size_t far = distance(word, names[i]);
+        size_t far = base_text_distance(word, names[i]);
         if (far < least) {
             least = far;
             best = names[i];
@@ -112,11 +86,8 @@ static int unknown_option(const cli *c, const char *word, size_t n)
         for (const cli_option *o = tables[t]; (o->letter || o->name) && count < 64; o++)
             if (o->help)
                 names[count++] = o->name;
-    char *name = base_strndup(word, n), *lower_case = base_strdup(name ? name : "");
-    for (char *p = lower_case; p && *p; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-    const char *near = lower_case && n > 1 ? cli_nearest(lower_case, names, count) : NULL;
+    char *name = base_strndup(word, n);
+    const char *near = name && n > 1 ? cli_nearest(name, names, count) : NULL;
     const char *dashes = n > 1 ? "--" : "-";
     if (near)
         cli_fail("unknown option %s%s; did you mean --%s?", dashes, name, near);
@@ -126,7 +97,6 @@ static int unknown_option(const cli *c, const char *word, size_t n)
     else
         cli_fail("unknown option %s%s; these exist: picask help", dashes, name ? name : "");
     base_free(name);
-    base_free(lower_case);
     return CLI_ERROR;
 }
 

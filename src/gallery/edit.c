@@ -35,9 +35,8 @@ static lancelet_status describe(picask_table *t, const void *bytes, size_t n, co
     return LANCELET_OK;
 }
 
-/* The next id as config, if the table has ids. */
-static lancelet_status next_id_config(const picask_table *t, int64_t next, char **text,
-                                      lancelet_key_value *kv, size_t *n, lancelet_error *err)
+lancelet_status gallery_next_id_config(const picask_table *t, int64_t next, char **text,
+                                       lancelet_key_value *kv, size_t *n, lancelet_error *err)
 {
     *n = 0;
     *text = NULL;
@@ -57,7 +56,7 @@ static lancelet_status commit_row(picask_table *t, const row_changes *c, lancele
     lancelet_key_value kv;
     size_t n = 0;
     char *text = NULL;
-    RETURN_IF_ERROR(next_id_config(t, c->row[0].id + 1, &text, &kv, &n, err));
+    RETURN_IF_ERROR(gallery_next_id_config(t, c->row[0].id + 1, &text, &kv, &n, err));
     row_commit how = {.config = &kv, .n_config = n};
     lancelet_status status = row_changes_commit(t, c, &how, err);
     base_free(text);
@@ -164,7 +163,7 @@ static lancelet_status remove_once(picask_table *t, const int64_t *ids, size_t n
         /* the largest id may go: the next one is remembered */
         status = gallery_next_id(t, &next, err);
         if (status == LANCELET_OK)
-            status = next_id_config(t, next, &text, &kv, &change.n_config, err);
+            status = gallery_next_id_config(t, next, &text, &kv, &change.n_config, err);
         if (status == LANCELET_OK)
             status = lancelet_table_commit(t->lance, &change, &options, &newer, err);
         if (status == LANCELET_OK)
@@ -217,33 +216,44 @@ static lancelet_status picture_batch(void *arg, const struct ArrowSchema *s, con
     return LANCELET_OK;
 }
 
-picask_status picask_row_picture(picask_table *t, const picask_row *row, void **bytes, size_t *n,
-                                 picask_error *err)
+lancelet_status gallery_row_image(const picask_table *t, uint64_t address, uint8_t **bytes, size_t *n,
+                                  lancelet_error *err)
 {
     picture_arg p = {NULL, 0};
     const char *column = gallery_column_name(t, t->roles.image);
     if (column) {
-        lancelet_status status = gallery_take(t, &row->address, 1, &column, 1, picture_batch, &p, NULL, err);
+        lancelet_status status = gallery_take(t, &address, 1, &column, 1, picture_batch, &p, NULL, err);
         if (status != LANCELET_OK) {
             base_free(p.bytes);
             return status;
         }
     }
-    if (!p.bytes) {
+    *bytes = p.bytes;
+    *n = p.n;
+    return LANCELET_OK;
+}
+
+picask_status picask_row_picture(picask_table *t, const picask_row *row, void **bytes, size_t *n,
+                                 picask_error *err)
+{
+    uint8_t *found = NULL;
+    size_t n_found = 0;
+    RETURN_IF_ERROR(gallery_row_image(t, row->address, &found, &n_found, err));
+    if (!found) {
         char shown[512];
         if (!row->uri)
             return base_fail(err, LANCELET_NOT_FOUND,
                              "row %" PRId64
                              " of table '%s' has neither a picture in the table nor the path of one",
                              row->id, t->name);
-        lancelet_status status = source_read(row->uri, GALLERY_PICTURE_BYTES, &p.bytes, &p.n, err);
+        lancelet_status status = source_read(row->uri, GALLERY_PICTURE_BYTES, &found, &n_found, err);
         if (status == LANCELET_NOT_FOUND)
             return base_fail(err, LANCELET_NOT_FOUND, "the picture of row %" PRId64 " is gone: %s", row->id,
                              gallery_shown_path(row->uri, shown));
         RETURN_IF_ERROR(status);
     }
-    *bytes = p.bytes;
-    *n = p.n;
+    *bytes = found;
+    *n = n_found;
     return LANCELET_OK;
 }
 

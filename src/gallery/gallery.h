@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "embed/image/image.h"
+#include "embed/model/catalogue.h"
 #include "embed/model/model.h"
 #include "picask.h"
 
@@ -22,7 +23,7 @@
 #define GALLERY_KEY_PROBE      "picask.probe"
 #define GALLERY_KEY_NEXT_ID    "picask.next_id"
 #define GALLERY_KEY_SOURCES    "picask.sources"
-
+#define GALLERY_KEY_FUNCTIONS  "embedding_functions" /* LanceDB's */
 
 /* ---- wording.c: paths and numbers as messages show them ---- */
 
@@ -35,10 +36,28 @@ char *gallery_expand_home(const char *path);
 /* Starts like a path: / ./ ../ ~/ (or is one of . .. ~). */
 bool gallery_is_path(const char *s);
 
+/* ---- model_place.c: where a model lies ---- */
+
+/* The name that a table records for a name the user gives ("mini" -> "mini-1", "ViT-L/14" -> "ViT-L-14/openai");
+ * borrowed. */
+const char *gallery_model_canonical(const char *name);
+/* *path (owned): of the file or folder that a name or path means. *name: its name in the catalogue, static, or NULL: the
+ * file says. NOT_FOUND says where to put it. */
+lancelet_status gallery_model_place(const char *asked, char **path, const char **name, lancelet_error *err) MUST_CHECK;
+/* *path (owned): where a model of the catalogue lies, NULL: not on this machine. check: a file in OpenAI's cache must
+ * have the published hash, else CORRUPT. */
+lancelet_status gallery_model_in_caches(const catalogue_entry *e, bool check, char **path, lancelet_error *err) MUST_CHECK;
+/* "put ViT-L-14.pt into ~/.cache/clip or ..."; owned, NULL when memory is out. */
+char *gallery_model_put(const catalogue_entry *e);
+/* Of the weights to fetch; *about: no size is published, and this is that of the parameters in float32. */
+uint64_t gallery_model_bytes(const catalogue_entry *e, bool *about);
+/* For a model that was opened by path: *name (owned) of the catalogue where the file's hash proves it, else NULL. */
+lancelet_status gallery_model_name_of_path(const model *m, char **name, lancelet_error *err) MUST_CHECK;
+/* Remembered in the cache folder; afresh: computed whatever is remembered. */
+lancelet_status gallery_file_sha256(const char *path, bool afresh, char out[65], lancelet_error *err) MUST_CHECK;
+
 /* ---- model.c ---- */
 
-/* The name that a table records for a name the user gives ("mini" -> "mini-1"); borrowed. */
-const char *gallery_model_canonical(const char *name);
 const model *gallery_model_of(const picask_model *m);
 /* The probe vectors as the JSON that GALLERY_KEY_PROBE holds; owned. */
 lancelet_status gallery_probe_json(picask_model *m, char **out, lancelet_error *err) MUST_CHECK;
@@ -68,9 +87,19 @@ bool gallery_is_our_column(const char *name);
 typedef struct gallery_column {
     const char *name, *format;
 } gallery_column;
+/* What a table's schema records of the model that makes its vectors: kv borrows from the record. */
+#define GALLERY_MODEL_KEYS 4
+typedef struct gallery_model_record {
+    char *preprocess, *probe; /* owned */
+} gallery_model_record;
+lancelet_status gallery_model_record_make(picask_model *m, bool decode_fast, gallery_model_record *out,
+                                          lancelet_key_value kv[GALLERY_MODEL_KEYS], lancelet_error *err) MUST_CHECK;
+void gallery_model_record_free(gallery_model_record *r);
+/* Does a value of GALLERY_KEY_PREPROCESS (NULL: none) say that JPEGs were decoded at a fraction of their size? */
+bool gallery_decoded_fast(const char *preprocess);
 /* The schema of a new table: our columns and then `extra` [n_extra], with the model's metadata (m NULL: none). */
-lancelet_status gallery_schema_new(picask_model *m, size_t dim, const gallery_column *extra, size_t n_extra,
-                                   struct ArrowSchema *out, lancelet_error *err) MUST_CHECK;
+lancelet_status gallery_schema_new(picask_model *m, bool decode_fast, size_t dim, const gallery_column *extra,
+                                   size_t n_extra, struct ArrowSchema *out, lancelet_error *err) MUST_CHECK;
 
 /* ---- table.c ---- */
 
@@ -101,7 +130,7 @@ lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancel
 /* Opens the table's model, or the one asked for after checking that it is the table's. */
 lancelet_status gallery_table_model(picask_table *t, lancelet_error *err) MUST_CHECK;
 const char *gallery_column_name(const picask_table *t, int64_t column); /* NULL for -1 */
-/* The lock of index runs, `<db>/.<table>.lock`; CONFLICT while a run is going on. *fd: base_unlock. */
+/* The lock of index and reembed runs, `<db>/.<table>.lock`; CONFLICT while a run is going on. *fd: base_unlock. */
 lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_error *err) MUST_CHECK;
 /* `no table 'x' in DIR; make one: ...` */
 lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err);
@@ -138,6 +167,23 @@ lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size
 lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
                                  lancelet_error *err) MUST_CHECK;
 
+/* ---- edit.c ---- */
+
+/* The next id as config where the table has ids and does not say it already: *text is the caller's, kv [1] borrows it, *n is
+ * 0 or 1. */
+lancelet_status gallery_next_id_config(const picask_table *t, int64_t next, char **text, lancelet_key_value *kv,
+                                       size_t *n, lancelet_error *err) MUST_CHECK;
+/* The encoded picture that the table holds of a row: *bytes is the caller's, NULL where there is none. From any thread. */
+lancelet_status gallery_row_image(const picask_table *t, uint64_t address, uint8_t **bytes, size_t *n,
+                                  lancelet_error *err) MUST_CHECK;
+
+/* ---- set_embedding.c ---- */
+
+/* A value of GALLERY_KEY_FUNCTIONS (NULL: none) without the entry of a column of vectors: *out is the caller's, "" where
+ * nothing is left. */
+lancelet_status gallery_functions_without(const char *json, const char *vector_column, char **out,
+                                          lancelet_error *err) MUST_CHECK;
+
 /* ---- rows.c, json.c ---- */
 
 typedef struct gallery_found {
@@ -151,6 +197,9 @@ lancelet_status gallery_results(const picask_table *t, const gallery_found *foun
                                 picask_results **out, lancelet_error *err) MUST_CHECK;
 /* NOT_FOUND with the names of the columns that there are. */
 lancelet_status gallery_fail_no_column(const picask_table *t, const char *column, lancelet_error *err);
+/* jansson's value as text; owned, NULL when memory is out. */
+struct json_t;
+char *gallery_json_dump(const struct json_t *json);
 /* Appends value i of a column as JSON. UNSUPPORTED names a type that has no JSON form here. */
 lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
                                    int64_t i, lancelet_error *err) MUST_CHECK;

@@ -355,6 +355,15 @@ static lancelet_status not_the_sources(lancelet_status status, lancelet_error *e
     return LANCELET_INVALID;
 }
 
+/* Does a source of this run have its JPEGs decoded at a fraction of their size? */
+static bool decodes_fast(const index_run *run)
+{
+    for (size_t i = 0; i < run->sources.n; i++)
+        if (run->sources.source[i].open && run->sources.source[i].decode_fast)
+            return true;
+    return false;
+}
+
 /* A new table, or the new version that an overwrite begins. */
 static lancelet_status plan_table(index_run *run, lancelet_error *err)
 {
@@ -370,8 +379,8 @@ static lancelet_status plan_table(index_run *run, lancelet_error *err)
     RETURN_IF_ERROR(
         not_the_sources(picask_model_open(name ? name : GALLERY_DEFAULT_MODEL, &o, &t->model, err), err));
     RETURN_IF_ERROR(collect_columns(run, &extra, &n_extra, err));
-    lancelet_status status =
-        gallery_schema_new(t->model, picask_model_dim(t->model), extra, n_extra, &schema, err);
+    lancelet_status status = gallery_schema_new(t->model, decodes_fast(run), picask_model_dim(t->model),
+                                                extra, n_extra, &schema, err);
     base_free(extra);
     if (status != LANCELET_OK)
         return status;
@@ -402,12 +411,30 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
                  "the vectors of table '%s' are not of unit length (%.3g on average): new ones are "
                  "made that long",
                  t->name, (double)run->norm);
+        const char *preprocess = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
+        bool fast = gallery_decoded_fast(preprocess);
+        if (preprocess && fast != decodes_fast(run))
+            note(run, 1,
+                 "table '%s' was made with --decode %s, this run decodes %s: vectors of the same picture "
+                 "would differ a little",
+                 t->name, fast ? "fast" : "full", fast ? "in full" : "fast");
     }
     RETURN_IF_ERROR(gallery_next_id(t, &run->next_id, err));
     if (run->o.append)
         return LANCELET_OK;
     RETURN_IF_ERROR(known_rows_create(&run->known, err));
     return known_rows_load(run->known, t, run->o.cancel, err);
+}
+
+static lancelet_status read_item(void *arg, index_job *job, uint8_t **bytes, size_t *n, lancelet_error *err)
+{
+    (void)arg;
+    return source_read(job->item.uri, GALLERY_PICTURE_BYTES, bytes, n, err);
+}
+
+static bool has_vector(void *arg, const char *sha256)
+{
+    return arg && known_rows_has_content(arg, sha256);
 }
 
 static lancelet_status prepare(index_run *run, lancelet_error *err)
@@ -423,9 +450,13 @@ static lancelet_status prepare(index_run *run, lancelet_error *err)
     if (!run->o.dry_run)
         RETURN_IF_ERROR(map_columns(run, err));
     run->first_new_id = run->next_id;
-    run->work =
-        (index_work){run->t->model ? gallery_model_of(run->t->model) : NULL, run->known, run->o.dry_run};
-    return pipeline_create(&run->work, threads < PIPELINE_RING ? threads : PIPELINE_RING, &run->pipe, err);
+    run->work = (index_work){run->t->model ? gallery_model_of(run->t->model) : NULL,
+                             run->o.dry_run,
+                             NULL,
+                             run->known,
+                             read_item,
+                             has_vector};
+    return pipeline_create(&run->work, threads, &run->pipe, err);
 }
 
 static lancelet_status walk(index_run *run, lancelet_error *err)

@@ -3,6 +3,8 @@
 #ifndef GALLERY_INDEX_H
 #define GALLERY_INDEX_H
 
+#include <stdatomic.h>
+
 #include "gallery/gallery.h"
 #include "source/source.h"
 
@@ -143,7 +145,7 @@ lancelet_status index_sources_put(index_sources *s, const char *uri, const picas
                                   size_t *at, lancelet_error *err) MUST_CHECK;
 void index_sources_free(index_sources *s);
 
-/* ---- index_work.c: what a worker does with one picture ---- */
+/* ---- index_work.c: what a worker does with pictures ---- */
 
 typedef enum index_task {
     TASK_NONE = 0, /* nothing: only its place in the order counts */
@@ -161,6 +163,7 @@ typedef struct index_job {
     char old_sha256[65];  /* content of the existing row, "" when unknown */
     /* results */
     lancelet_error problem; /* status OK: none */
+    bool from_file;         /* set by index_work.read where it reads from elsewhere too */
     char sha256[65];
     bool has_facts;
     image_facts facts;
@@ -170,18 +173,24 @@ typedef struct index_job {
 } index_job;
 void index_job_free(index_job *job);
 
+#define INDEX_BATCH_MOST 32 /* jobs in one call of index_work_run */
+
 typedef struct index_work {
     const model *model;
-    known_rows *known; /* NULL: every picture is embedded */
-    bool dry_run;      /* no pixels, no vectors */
+    bool dry_run; /* no pixels, no vectors */
+    const atomic_bool *stop; /* set: what is not begun is CANCELLED; NULL: never. A pipeline sets its own */
+    void *arg; /* of the two functions, which are called from any thread */
+    /* The encoded picture of a job; *bytes is the caller's. */
+    lancelet_status (*read)(void *arg, index_job *job, uint8_t **bytes, size_t *n, lancelet_error *err);
+    /* Is there a vector of this content already? Then none is computed. */
+    bool (*has_vector)(void *arg, const char *sha256);
 } index_work;
-/* Does the job. *context is made at first need and belongs to the thread. `embed_known`: embed although the content
- * is known. */
-void index_work_run(const index_work *work, model_context **context, index_job *job, bool embed_known);
+/* Does the jobs [n] together: what fails with one is that one's problem. *context is made at first need and belongs to the
+ * thread. `embed_known`: embed although there is a vector of the content. */
+void index_work_run(const index_work *work, model_context **context, index_job *const *jobs, size_t n,
+                    bool embed_known);
 
 /* ---- pipeline.c: jobs through worker threads, out in the order they came in ---- */
-
-#define PIPELINE_RING 64
 
 typedef struct pipeline pipeline;
 lancelet_status pipeline_create(const index_work *work, int threads, pipeline **out,
@@ -193,7 +202,7 @@ bool pipeline_empty(const pipeline *p);
 lancelet_status pipeline_submit(pipeline *p, index_job *job, lancelet_error *err) MUST_CHECK;
 /* Waits at most wait_ms for the oldest job and moves it out; false when it is not done (or there is none). */
 bool pipeline_take(pipeline *p, int wait_ms, index_job *job);
-/* Ends the threads after the picture each is at; jobs not done are freed. */
+/* Ends the threads after the pictures each is at; jobs not done are freed. */
 void pipeline_destroy(pipeline *p);
 
 /* ---- index.c, index_items.c: the run ---- */

@@ -169,7 +169,7 @@ static lancelet_status give_vector(index_run *run, index_job *job, row_change *c
         *shared = change->vector || change->vector_elsewhere;
     }
     if (!job->vector && !*shared) {
-        index_work_run(&run->work, &run->context, job, true);
+        index_work_run(&run->work, &run->context, &job, 1, true);
         if (job->problem.status != LANCELET_OK)
             return LANCELET_OK; /* the caller sees to it */
     }

@@ -1,6 +1,7 @@
-/* index_work.c - what a worker does with one picture: read, SHA-256, and, unless the table holds that content already,
- * decode, embed, and make the copy that the table is to keep. The bytes of the file are gone when it returns. */
-#include <math.h>
+/* index_work.c - what a worker does with a few pictures: each is read, its SHA-256 taken, and, unless the table holds that
+ * content already, decoded, made as small as the model sees it, and copied as the table is to keep it. The bytes of the file
+ * and the whole picture are gone before the next one. Then all that need a vector are embedded in one call, and one by one
+ * when that fails. */
 #include <string.h>
 
 #include "gallery/index.h"
@@ -30,29 +31,15 @@ static lancelet_status keep_scaled(const base_picture *picture, int side, index_
     return LANCELET_OK;
 }
 
-static lancelet_status embed(const index_work *work, model_context **context, const base_picture *picture,
-                             index_job *job, lancelet_error *err)
-{
-    if (!*context)
-        RETURN_IF_ERROR(model_context_create(work->model, NULL, context, err));
-    job->vector = base_alloc_array(model_dim(work->model), sizeof *job->vector);
-    if (!job->vector)
-        return base_fail_memory(err);
-    RETURN_IF_ERROR(model_embed_picture(*context, picture, job->vector, err));
-    for (size_t i = 0; i < model_dim(work->model); i++)
-        if (!isfinite(job->vector[i]))
-            return base_fail(err, LANCELET_CORRUPT, "the model gives no vector for it");
-    return LANCELET_OK;
-}
-
-static lancelet_status work_on(const index_work *work, model_context **context, index_job *job,
-                               bool embed_known, const uint8_t *bytes, size_t n, lancelet_error *err)
+/* Reads, hashes and decodes one picture. *prepared is what the model is to see, where a vector is wanted. */
+static lancelet_status decode(const index_work *work, index_job *job, bool embed_known, const uint8_t *bytes,
+                              size_t n, base_picture *prepared, lancelet_error *err)
 {
     const index_source *from = job->source;
     bool scaled = from->store == PICASK_STORE_SCALED, original = from->store == PICASK_STORE_ORIGINAL;
     base_sha256_hex(bytes, n, job->sha256);
     bool same = job->existing && strcmp(job->sha256, job->old_sha256) == 0;
-    bool known = same || (work->known && known_rows_has_content(work->known, job->sha256));
+    bool known = same || work->has_vector(work->arg, job->sha256);
     bool vector = !work->dry_run && (embed_known || !known);
     bool pixels = vector || (scaled && !same && !work->dry_run);
     if (same && !embed_known)
@@ -65,7 +52,7 @@ static lancelet_status work_on(const index_work *work, model_context **context, 
         RETURN_IF_ERROR(
             image_decode(bytes, n, NULL, from->decode_fast ? side : 0, &picture, &job->facts, err));
         lancelet_status status =
-            vector && !job->vector ? embed(work, context, &picture, job, err) : LANCELET_OK;
+            vector && !job->vector ? model_prepare(work->model, &picture, prepared, err) : LANCELET_OK;
         if (status == LANCELET_OK && scaled && !job->image)
             status = keep_scaled(&picture, from->store_pixels, job, err);
         base_picture_free(&picture);
@@ -84,13 +71,69 @@ static lancelet_status work_on(const index_work *work, model_context **context, 
     return LANCELET_OK;
 }
 
-void index_work_run(const index_work *work, model_context **context, index_job *job, bool embed_known)
+static bool stopped(const index_work *work)
+{
+    return work->stop && atomic_load_explicit(work->stop, memory_order_relaxed);
+}
+
+static lancelet_status read_and_decode(const index_work *work, index_job *job, bool embed_known,
+                                       base_picture *prepared, lancelet_error *err)
 {
     uint8_t *bytes = NULL;
     size_t n = 0;
-    lancelet_status status = source_read(job->item.uri, GALLERY_PICTURE_BYTES, &bytes, &n, &job->problem);
-    if (status == LANCELET_OK)
-        status = work_on(work, context, job, embed_known, bytes, n, &job->problem);
+    if (stopped(work))
+        return base_fail_cancelled(err);
+    RETURN_IF_ERROR(work->read(work->arg, job, &bytes, &n, err));
+    lancelet_status status = decode(work, job, embed_known, bytes, n, prepared, err);
     base_free(bytes);
-    job->problem.status = status;
+    return status;
+}
+
+/* One call of the model for the pictures [n] of jobs [n]. */
+static lancelet_status embed_together(const index_work *work, model_context **context, index_job *const *jobs,
+                                      const base_picture *const *pictures, size_t n, lancelet_error *err)
+{
+    size_t dim = model_dim(work->model), numbers;
+    if (stopped(work))
+        return base_fail_cancelled(err);
+    if (!*context)
+        RETURN_IF_ERROR(model_context_create(work->model, NULL, context, err));
+    float *vectors = base_mul_size(n, dim, &numbers) ? base_alloc_array(numbers, sizeof *vectors) : NULL;
+    lancelet_status status =
+        vectors ? model_embed_pictures(*context, pictures, n, vectors, err) : base_fail_memory(err);
+    for (size_t i = 0; i < n && status == LANCELET_OK; i++) {
+        jobs[i]->vector = base_alloc_array(dim, sizeof *vectors);
+        if (jobs[i]->vector)
+            memcpy(jobs[i]->vector, vectors + i * dim, dim * sizeof *vectors);
+        else
+            base_fail_memory(&jobs[i]->problem);
+    }
+    base_free(vectors);
+    return status;
+}
+
+void index_work_run(const index_work *work, model_context **context, index_job *const *jobs, size_t n,
+                    bool embed_known)
+{
+    base_picture prepared[INDEX_BATCH_MOST] = {{0}};
+    const base_picture *picture[INDEX_BATCH_MOST];
+    index_job *wanted[INDEX_BATCH_MOST];
+    size_t n_wanted = 0;
+    for (size_t i = 0; i < n; i++) {
+        jobs[i]->problem.status =
+            read_and_decode(work, jobs[i], embed_known, &prepared[i], &jobs[i]->problem);
+        if (jobs[i]->problem.status == LANCELET_OK && prepared[i].rgb) {
+            picture[n_wanted] = &prepared[i];
+            wanted[n_wanted++] = jobs[i];
+        }
+    }
+    lancelet_error why = {0};
+    lancelet_status status =
+        n_wanted > 1 ? embed_together(work, context, wanted, picture, n_wanted, &why) : LANCELET_INVALID;
+    for (size_t i = 0; i < n_wanted && status != LANCELET_OK;
+         i++) /* alone: the failure of one is not the others' */
+        wanted[i]->problem.status =
+            embed_together(work, context, &wanted[i], &picture[i], 1, &wanted[i]->problem);
+    for (size_t i = 0; i < n; i++)
+        base_picture_free(&prepared[i]);
 }

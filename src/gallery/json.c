@@ -3,6 +3,7 @@
 #include "gallery/gallery.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -158,4 +159,18 @@ lancelet_status gallery_json_value(base_buffer *b, const struct ArrowSchema *s, 
                                    int64_t i, lancelet_error *err)
 {
     return append_value(b, s, a, i, 0, err);
+}
+
+static int append_dumped(const char *text, size_t n, void *arg)
+{
+    return base_buffer_append(arg, text, n) ? 0 : -1;
+}
+
+char *gallery_json_dump(const struct json_t *json)
+{
+    base_buffer b = {0};
+    if (json_dump_callback(json, append_dumped, &b, JSON_COMPACT) == 0)
+        return base_buffer_to_string(&b);
+    base_buffer_free(&b);
+    return NULL;
 }

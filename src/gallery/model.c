@@ -9,67 +9,31 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 
+enum { TEXTS_AT_ONCE = 64 };
+
 struct picask_model {
     model *file;
+    char *name; /* NULL: the file's own */
     int threads;
     pthread_mutex_t lock; /* guards what follows */
     base_pool *pool;
     model_context *context;
 };
 
-static const char *const names[] = {"mini-1", NULL};
 static const char *const probe_sentence[2] = {"a photo of a cat", "a road with a stop sign"};
 
-const char *const *picask_model_names(void)
+static lancelet_status open_file(picask_model *m, const char *asked, lancelet_error *err)
 {
-    return names;
-}
-
-const char *gallery_model_canonical(const char *name)
-{
-    if (strcasecmp(name, "mini") == 0)
-        return names[0];
-    for (size_t i = 0; names[i]; i++)
-        if (strcasecmp(name, names[i]) == 0)
-            return names[i];
-    return name;
-}
-
-static bool is_built_in(const char *canonical)
-{
-    for (size_t i = 0; names[i]; i++)
-        if (strcmp(canonical, names[i]) == 0)
-            return true;
-    return false;
-}
-
-static lancelet_status open_file(const char *name, model **out, lancelet_error *err)
-{
-    static const char ending[] = ".safetensors";
-    const char *canonical = gallery_model_canonical(name);
     char *path = NULL;
-    size_t n = strlen(name), tail = sizeof ending - 1;
-    lancelet_status status = LANCELET_OK;
-    if (!gallery_is_path(name) && n > tail && strcmp(name + n - tail, ending) == 0)
-        return base_fail(err, LANCELET_INVALID,
-                         "'%s' is no model's name; a file begins with / ./ ../ or ~/: -m ./%s", name, name);
-    if (gallery_is_path(name)) {
-        path = gallery_expand_home(name);
-        if (!path)
-            return base_fail_memory(err);
-    } else {
-        status = model_find(canonical, &path, err);
-        if ((status == LANCELET_NOT_FOUND || status == LANCELET_INVALID) && !is_built_in(canonical))
-            status =
-                base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; see: picask model list", name);
-    }
-    if (status == LANCELET_OK)
-        status = model_open(path, NULL, out, err);
+    const char *name = NULL;
+    RETURN_IF_ERROR(gallery_model_place(asked, &path, &name, err));
+    lancelet_status status = model_open(path, name, &m->file, err);
     base_free(path);
+    if (status == LANCELET_OK && !name)
+        status = gallery_model_name_of_path(m->file, &m->name, err);
     return status;
 }
 
@@ -86,12 +50,12 @@ picask_status picask_model_open(const char *name, const picask_model_options *op
     if (!m)
         return base_fail_memory(err);
     m->threads = o.threads;
-    lancelet_status status = open_file(name, &m->file, err);
+    pthread_mutex_init(&m->lock, NULL);
+    lancelet_status status = open_file(m, name, err);
     if (status != LANCELET_OK) {
-        base_free(m);
+        picask_model_destroy(m);
         return status;
     }
-    pthread_mutex_init(&m->lock, NULL);
     *out = m;
     return LANCELET_OK;
 }
@@ -103,13 +67,14 @@ void picask_model_destroy(picask_model *m)
     model_context_destroy(m->context);
     base_pool_destroy(m->pool);
     model_close(m->file);
+    base_free(m->name);
     pthread_mutex_destroy(&m->lock);
     base_free(m);
 }
 
 const char *picask_model_name(const picask_model *m)
 {
-    return model_name(m->file);
+    return m->name ? m->name : model_name(m->file);
 }
 const char *picask_model_path(const picask_model *m)
 {
@@ -121,7 +86,11 @@ size_t picask_model_dim(const picask_model *m)
 }
 const char *picask_model_about(const picask_model *m, const char *key)
 {
-    return model_metadata(m->file, key);
+    const char *said = model_metadata(m->file, key);
+    const catalogue_entry *e = said ? NULL : catalogue_find(picask_model_name(m));
+    if (!e || strcmp(e->name, picask_model_name(m)) != 0)
+        return said;
+    return strcmp(key, "licence") == 0 ? e->licence : strcmp(key, "source") == 0 ? e->source : NULL;
 }
 const model *gallery_model_of(const picask_model *m)
 {
@@ -143,8 +112,13 @@ picask_status picask_embed_texts(picask_model *m, const char *const *texts, size
 {
     pthread_mutex_lock(&m->lock);
     lancelet_status status = need_context(m, err);
-    for (size_t i = 0; i < n && status == LANCELET_OK; i++)
-        status = model_embed_text(m->context, texts[i], strlen(texts[i]), out + i * model_dim(m->file), err);
+    size_t bytes[TEXTS_AT_ONCE];
+    for (size_t i = 0; i < n && status == LANCELET_OK; i += TEXTS_AT_ONCE) {
+        size_t count = n - i < TEXTS_AT_ONCE ? n - i : TEXTS_AT_ONCE;
+        for (size_t j = 0; j < count; j++)
+            bytes[j] = strlen(texts[i + j]);
+        status = model_embed_texts(m->context, texts + i, bytes, count, out + i * model_dim(m->file), err);
+    }
     pthread_mutex_unlock(&m->lock);
     return status;
 }

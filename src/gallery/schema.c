@@ -6,6 +6,7 @@
  * we write plays no part. */
 #include "gallery/gallery.h"
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,28 +162,74 @@ static lancelet_status add_columns(struct ArrowSchema *s, size_t dim, const gall
     return LANCELET_OK;
 }
 
-lancelet_status gallery_schema_new(picask_model *m, size_t dim, const gallery_column *extra, size_t n_extra,
-                                   struct ArrowSchema *out, lancelet_error *err)
+/* ---- what is recorded of the model ---- */
+
+bool gallery_decoded_fast(const char *preprocess)
+{
+    json_t *json = preprocess ? json_loads(preprocess, 0, NULL) : NULL;
+    const char *decode = json_string_value(json_object_get(json, "decode"));
+    bool fast = decode && strcmp(decode, "fast") == 0;
+    json_decref(json);
+    return fast;
+}
+
+/* The model's own description of what it does to a picture, with how JPEGs are decoded; owned, NULL: memory is out. */
+static char *preprocess_json(const picask_model *m, bool decode_fast)
+{
+    const char *own = model_preprocess(gallery_model_of(m));
+    json_t *json = json_loads(own, 0, NULL);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        json = json_object();
+    }
+    bool fits = json_object_set_new(json, "decode", json_string(decode_fast ? "fast" : "full")) == 0;
+    char *out = fits ? gallery_json_dump(json) : NULL;
+    json_decref(json);
+    return out;
+}
+
+lancelet_status gallery_model_record_make(picask_model *m, bool decode_fast, gallery_model_record *out,
+                                          lancelet_key_value kv[GALLERY_MODEL_KEYS], lancelet_error *err)
+{
+    gallery_model_record r = {preprocess_json(m, decode_fast), NULL};
+    if (!r.preprocess)
+        return base_fail_memory(err);
+    lancelet_status status = gallery_probe_json(m, &r.probe, err);
+    if (status != LANCELET_OK) {
+        gallery_model_record_free(&r);
+        return status;
+    }
+    kv[0] = (lancelet_key_value){GALLERY_KEY_MODEL, picask_model_name(m)};
+    kv[1] = (lancelet_key_value){GALLERY_KEY_PREPROCESS, r.preprocess};
+    kv[2] = (lancelet_key_value){GALLERY_KEY_NORMALIZED, "true"};
+    kv[3] = (lancelet_key_value){GALLERY_KEY_PROBE, r.probe};
+    *out = r;
+    return LANCELET_OK;
+}
+
+void gallery_model_record_free(gallery_model_record *r)
+{
+    base_free(r->preprocess);
+    base_free(r->probe);
+    *r = (gallery_model_record){0};
+}
+
+lancelet_status gallery_schema_new(picask_model *m, bool decode_fast, size_t dim, const gallery_column *extra,
+                                   size_t n_extra, struct ArrowSchema *out, lancelet_error *err)
 {
     struct ArrowSchema s = {0};
-    char *probe = NULL;
+    gallery_model_record record = {0};
+    lancelet_key_value kv[GALLERY_MODEL_KEYS];
     if (dim == 0 || dim > 65536)
         return base_fail(err, LANCELET_INVALID, "vectors of %zu numbers: 1 to 65,536 are possible", dim);
     if (m)
-        RETURN_IF_ERROR(gallery_probe_json(m, &probe, err));
+        RETURN_IF_ERROR(gallery_model_record_make(m, decode_fast, &record, kv, err));
     lancelet_status status = arrow_schema_init(&s, "+s", "", false, 1 + N_OURS + n_extra, err);
     if (status == LANCELET_OK)
         status = add_columns(&s, dim, extra, n_extra, err);
-    if (status == LANCELET_OK && m) {
-        lancelet_key_value kv[4] = {
-            {GALLERY_KEY_MODEL, picask_model_name(m)},
-            {GALLERY_KEY_PREPROCESS, model_preprocess(gallery_model_of(m))},
-            {GALLERY_KEY_NORMALIZED, "true"},
-            {GALLERY_KEY_PROBE, probe},
-        };
-        status = arrow_schema_set_metadata(&s, kv, 4, err);
-    }
-    base_free(probe);
+    if (status == LANCELET_OK && m)
+        status = arrow_schema_set_metadata(&s, kv, GALLERY_MODEL_KEYS, err);
+    gallery_model_record_free(&record);
     if (status != LANCELET_OK) {
         arrow_schema_release(&s);
         return status;

@@ -1,9 +1,11 @@
 /* table.c - the table handle: opening, making, refreshing, and whether a model is the one that made the table.
  *
  * A model is the table's when its name is the recorded one, or, for a file given by path or under another name, when
- * its vectors of two probe sentences agree with those recorded in the table (cosine >= 0.999). */
+ * its vectors of two probe sentences agree with those recorded in the table (cosine >= 0.999) and it sees pictures at the
+ * same size. */
 #include "gallery/gallery.h"
 
+#include <jansson.h>
 #include <string.h>
 
 lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads,
@@ -55,7 +57,7 @@ lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_erro
     lancelet_status status = base_lock(path, fd, err);
     if (status == LANCELET_CONFLICT)
         status = base_fail(err, LANCELET_CONFLICT,
-                           "an index run of table '%s' is going on (lock %s); wait for its end", t->name,
+                           "an index or reembed run of table '%s' is going on (lock %s); wait for its end", t->name,
                            gallery_shown_path(path, shown));
     base_free(path);
     return status;
@@ -112,8 +114,20 @@ const char *gallery_column_name(const picask_table *t, int64_t column)
 
 static lancelet_status fail_other_model(const picask_table *t, lancelet_error *err)
 {
-    return base_fail(err, LANCELET_INVALID, "table '%s' was made with %s, you asked for %s", t->name,
-                     picask_table_model_name(t), t->asked_model);
+    return base_fail(err, LANCELET_INVALID,
+                     "table '%s' was made with %s, you asked for %s; change it: picask table reembed -m %s%s%s", t->name,
+                     picask_table_model_name(t), t->asked_model, t->asked_model,
+                     strcmp(t->name, "pictures") == 0 ? "" : " -t ", strcmp(t->name, "pictures") == 0 ? "" : t->name);
+}
+
+/* Do table and model see pictures at the same size? The probes are sentences, and two models may share a text tower. */
+static bool same_size(const picask_table *t, picask_model *m)
+{
+    const char *text = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
+    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+    json_int_t size = json_integer_value(json_object_get(json, "size"));
+    json_decref(json);
+    return size == 0 || size == model_image_size(gallery_model_of(m));
 }
 
 /* Is a model the table's? */
@@ -131,7 +145,7 @@ static lancelet_status check_model(const picask_table *t, picask_model *m, lance
     bool agrees = false;
     if (probe && picask_model_dim(m) == t->dim)
         RETURN_IF_ERROR(gallery_probe_agrees(m, probe, &agrees, err));
-    if (agrees)
+    if (agrees && same_size(t, m))
         return LANCELET_OK;
     if (same_name)
         return base_fail(err, LANCELET_INVALID,
@@ -163,6 +177,10 @@ lancelet_status gallery_table_model(picask_table *t, lancelet_error *err)
     if (status == LANCELET_NOT_FOUND && t->asked_model && made_with && !gallery_is_path(name) &&
         strcmp(gallery_model_canonical(name), made_with) != 0)
         return fail_other_model(t, err);
+    if (status == LANCELET_NOT_FOUND && !t->asked_model && !strchr(name, '/') && strcmp(name, picask_model_names()[0]) != 0)
+        status = base_fail(err, LANCELET_NOT_FOUND,
+                           "table '%s' was made with %s, which no file on this machine is known by; give the file: -m PATH",
+                           t->name, name);
     if (status == LANCELET_OK)
         status = check_model(t, m, err);
     if (status != LANCELET_OK) {
@@ -217,7 +235,7 @@ picask_status picask_table_create(const char *db, const char *name, const char *
     if (status == LANCELET_OK)
         status = base_dir_make(db, err);
     if (status == LANCELET_OK)
-        status = gallery_schema_new(t->model, dim, NULL, 0, &schema, err);
+        status = gallery_schema_new(t->model, false, dim, NULL, 0, &schema, err);
     if (status == LANCELET_OK)
         status = arrow_stream_make(&schema, NULL, 0, &rows, err);
     if (status == LANCELET_OK) {

@@ -10,8 +10,11 @@ commands="index add search show sample ask embed remove table model"
 for c in $commands; do
     ok "$c --help goes to stdout with exit code 0" on_stdout "$PICASK" $c --help
 done
-for v in list info create delete drop export; do
+for v in list info create delete drop export reembed set-embedding; do
     ok "table $v --help goes to stdout with exit code 0" on_stdout "$PICASK" table $v --help
+done
+for v in list info check pack; do
+    ok "model $v --help goes to stdout with exit code 0" on_stdout "$PICASK" model $v --help
 done
 ok "help COMMAND VERB works" on_stdout "$PICASK" help table export
 
@@ -48,14 +51,14 @@ done
 for c in serve map relocate dataset; do
     ok "$c is an unknown command" says 2 "unknown command" "$PICASK" $c
 done
-for v in update versions restore tag optimize cleanup verify salvage reembed relocate duplicates; do
+for v in update versions restore tag optimize cleanup verify salvage relocate duplicates; do
     ok "table $v is an unknown verb" says 2 "unknown command" "$PICASK" table $v
 done
-for v in pull check pack tune; do
+for v in pull tune; do
     ok "model $v is an unknown verb" says 2 "unknown command" "$PICASK" model $v
 done
 nothing_of_later() {
     { "$PICASK" help && for c in $commands; do "$PICASK" $c --help; done; } >"$T/all" 2>&1
-    ! grep -E -e '--(where|prune|watch|open|nprobes|exact|at-version|llm)|reembed|pull|serve|hf://|parquet|restore' "$T/all"
+    ! grep -E -e '--(where|prune|watch|open|nprobes|exact|at-version|llm)|pull|serve|hf://|parquet|restore' "$T/all"
 }
 ok "help speaks of nothing that later versions bring" nothing_of_later

@@ -335,7 +335,7 @@ locked() {
         "$PICASK_DB/.pictures.lock" "$T/held" <"$T/hold" &
     exec 3>"$T/hold"
     until [ -e "$T/held" ]; do sleep 0.02; done
-    says 2 "an index run of table 'pictures' is going on" "$PICASK" index "$odd" && expect_status 0 "$PICASK" search x
+    says 2 "an index or reembed run of table 'pictures' is going on" "$PICASK" index "$odd" && expect_status 0 "$PICASK" search x
     code=$?
     exec 3>&-
     wait

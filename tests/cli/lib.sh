@@ -13,7 +13,8 @@ trap 'failed=1; exit 1' HUP INT TERM
 
 # Nothing of the caller's reaches a test.
 unset PICASK_DB PICASK_TABLE PICASK_MODEL PICASK_THREADS PICASK_GRAPHICS NO_COLOR COLORTERM
-export HOME="$T/home" XDG_DATA_HOME="$T/data" TERM=xterm-256color LC_ALL=C
+unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_HOME
+export HOME="$T/home" XDG_DATA_HOME="$T/data" XDG_CACHE_HOME="$T/cache" TERM=xterm-256color LC_ALL=C
 mkdir -p "$HOME"
 
 # ok SENTENCE COMMAND...: the command succeeds

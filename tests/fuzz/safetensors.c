@@ -16,12 +16,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (safetensors_open(data, size, &st, &err) != LANCELET_OK)
         return 0;
     uint64_t sum = 0;
-    for (size_t i = 0; i < safetensors_count(st); i++) {
-        const weights_tensor *t = safetensors_at(st, i);
-        if (safetensors_find(st, t->name) != t || t->data < data || t->bytes > (uint64_t)(data + size - t->data))
+    size_t n;
+    const weights_tensor *t = safetensors_tensors(st, &n);
+    for (size_t i = 0; i < n; i++, t++) {
+        if ((i > 0 && strcmp(t[-1].name, t->name) >= 0) || t->data < data || t->bytes > (uint64_t)(data + size - t->data))
             abort();
         sum += t->bytes;
     }
+    for (const char *key = NULL; (key = safetensors_next_key(st, key));)
+        if (!safetensors_metadata(st, key))
+            abort();
     if (sum > size)
         abort();
     const char *config = safetensors_metadata(st, "picask.config");

@@ -447,6 +447,24 @@ static void paths_are_text(void **state)
     assert_string_equal(base_path_name("b.c"), "b.c");
 }
 
+static void the_cache_folder_is_xdg_s_or_in_the_home_folder(void **state)
+{
+    (void)state;
+    char *p = NULL;
+    setenv("HOME", "/home/ann", 1);
+    setenv("XDG_CACHE_HOME", "/var/cache/ann", 1);
+    assert_ok(base_cache_folder("packed", &p, &err), err);
+    assert_string_equal(p, "/var/cache/ann/picask/packed");
+    base_free(p);
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    assert_ok(base_cache_folder("packed", &p, &err), err);
+    assert_string_equal(p, "/home/ann/.cache/picask/packed");
+    base_free(p);
+    unsetenv("HOME");
+    assert_ok(base_cache_folder("packed", &p, &err), err);
+    assert_null(p);
+}
+
 static void random_bytes_differ_and_clocks_run(void **state)
 {
     (void)state;
@@ -477,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_stat_tells_size_and_time),
         cmocka_unit_test(each_failed_call_gives_a_sentence),
         cmocka_unit_test(paths_are_text),
+        cmocka_unit_test(the_cache_folder_is_xdg_s_or_in_the_home_folder),
         cmocka_unit_test(random_bytes_differ_and_clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Numbers, UTF-8, time, JSON strings, globs. Shortest texts come from Python and NumPy:
+/* Numbers, UTF-8, time, JSON strings, globs, slips between names. Shortest texts come from Python and NumPy:
  * tests/golden/make_base_numbers.py. */
 #include "support.h"
 
@@ -385,6 +385,25 @@ static void a_hostile_glob_ends(void **state)
     assert_false(base_glob_match(pattern, path));
 }
 
+static void slips_between_names_are_counted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        size_t slips;
+    } names[] = {{"", "", 0},          {"abc", "", 3},          {"search", "serach", 1}, {"search", "saerhc", 2}, {"Search", "sEARCH", 0},
+                 {"ViT-L-14", "vit-l14", 1}, {"limit", "limt", 1},   {"abc", "xyz", 3},        {"a", "ab", 1}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(base_text_distance(names[i].a, names[i].b), names[i].slips);
+        assert_int_equal(base_text_distance(names[i].b, names[i].a), names[i].slips);
+    }
+    char name[65];
+    memset(name, 'a', 64);
+    name[64] = '\0';
+    assert_int_equal(base_text_distance(name, name), 99);
+    assert_int_equal(base_text_distance(name + 1, name + 2), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +420,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_escaped),
         cmocka_unit_test(globs_match),
         cmocka_unit_test(a_hostile_glob_ends),
+        cmocka_unit_test(slips_between_names_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

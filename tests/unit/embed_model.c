@@ -346,8 +346,11 @@ static void one_nan_in(const char *name)
     float out[24];
     assert_ok(base_file_read(MODEL "/toy.safetensors", 1 << 28, &bytes, &n, &e), e);
     assert_ok(safetensors_open(bytes, n, &st, &e), e);
-    const weights_tensor *t = safetensors_find(st, name);
-    assert_non_null(t);
+    size_t count;
+    const weights_tensor *t = safetensors_tensors(st, &count);
+    while (count > 0 && strcmp(t->name, name) != 0)
+        t++, count--;
+    assert_true(count > 0);
     assert_int_equal(t->dtype, TENSOR_F32);
     memcpy(bytes + (t->data - bytes), (uint8_t[]){0, 0, 0xc0, 0x7f}, 4);
     safetensors_close(st);

@@ -36,28 +36,33 @@ static void tensors_and_metadata_are_found_by_name(void **s)
     lancelet_error err;
     safetensors *st;
     size_t n;
-    uint8_t *f = file_of("{\"__metadata__\":{\"format\":\"pt\"},\"b\":{\"dtype\":\"I8\",\"shape\":[2,3],\"data_offsets\":[8,14]},"
+    uint8_t *f = file_of("{\"__metadata__\":{\"n\":1,\"format\":\"pt\"},\"b\":{\"dtype\":\"I8\",\"shape\":[2,3],\"data_offsets\":[8,14]},"
                          "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
                          "\"none\":{\"dtype\":\"F16\",\"shape\":[4,0],\"data_offsets\":[8,8]},"
                          "\"one\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[14,22]}}  ",
                          22, &n);
     assert_ok(safetensors_open(f, n, &st, &err), err);
-    assert_int_equal(safetensors_count(st), 4);
-    assert_string_equal(safetensors_at(st, 0)->name, "a");
-    const weights_tensor *b = safetensors_find(st, "b");
-    assert_non_null(b);
+    size_t count;
+    const weights_tensor *t = safetensors_tensors(st, &count);
+    assert_int_equal(count, 4);
+    assert_string_equal(t[0].name, "a");
+    const weights_tensor *b = &t[1];
+    assert_string_equal(b->name, "b");
     assert_int_equal(b->dtype, TENSOR_I8);
     assert_int_equal(b->dimensions, 2);
     assert_int_equal(b->shape[1], 3);
     assert_int_equal(b->count, 6);
     assert_int_equal(b->bytes, 6);
     assert_int_equal(b->data[0], 8);
-    assert_int_equal(safetensors_find(st, "one")->dtype, TENSOR_OTHER);
-    assert_int_equal(safetensors_find(st, "none")->bytes, 0);
-    assert_null(safetensors_find(st, "c"));
-    assert_null(safetensors_find(st, "__metadata__"));
+    assert_string_equal(t[2].name, "none");
+    assert_int_equal(t[2].bytes, 0);
+    assert_string_equal(t[3].name, "one");
+    assert_int_equal(t[3].dtype, TENSOR_OTHER);
     assert_string_equal(safetensors_metadata(st, "format"), "pt");
     assert_null(safetensors_metadata(st, "absent"));
+    const char *key = safetensors_next_key(st, NULL);
+    assert_string_equal(key, "format");
+    assert_null(safetensors_next_key(st, key));
     safetensors_close(st);
     base_free(f);
 }

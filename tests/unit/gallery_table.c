@@ -112,11 +112,13 @@ static void a_table_takes_its_own_model_under_any_name(void **state)
     picask_table_destroy(t);
     o.model = "ViT-B-32/openai";
     assert_int_equal(picask_table_open(at("db"), "pictures", &o, &t, &error), LANCELET_INVALID);
-    assert_string_equal(error.text, "table 'pictures' was made with toy, you asked for ViT-B-32/openai");
+    assert_string_equal(error.text, "table 'pictures' was made with toy, you asked for ViT-B-32/openai; change it: picask "
+                                    "table reembed -m ViT-B-32/openai");
     picask_index_options i = toy_options();
     i.model = "other";
     assert_int_equal(run_index(at("in"), &i), LANCELET_INVALID);
-    assert_string_equal(error.text, "table 'pictures' was made with toy, you asked for other");
+    assert_string_equal(error.text, "table 'pictures' was made with toy, you asked for other; change it: picask table "
+                                    "reembed -m other");
 }
 
 static void an_unknown_model_names_the_command_that_lists_them(void **state)

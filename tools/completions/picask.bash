@@ -42,6 +42,22 @@ _picask_tables()
     done
 }
 
+# Names of models: canonical, as `picask model list` has them.
+_picask_models()
+{
+    printf '%s\n' mini
+    "${COMP_WORDS[0]/#\~/$HOME}" model list 2>/dev/null | cut -f 1
+}
+
+# A model: a name, or a file or folder.
+_picask_model()
+{
+    case $1 in
+    [./~]*) _picask_files "$1" 'safetensors|pt|pth|bin|json' ;;
+    *) _picask_words "$1" "$(_picask_models)" ;;
+    esac
+}
+
 # Files and folders; with an argument only files whose names end so (an extended regular expression). readline does the
 # quoting and the slash behind folders.
 _picask_files()
@@ -103,13 +119,7 @@ _picask()
         return
         ;;
     -t | --table) _picask_words "$word" "$(_picask_tables)"; return ;;
-    -m | --model)
-        case $word in
-        [./~]*) _picask_files "$word" safetensors ;;
-        *) _picask_words "$word" 'mini mini-1' ;;
-        esac
-        return
-        ;;
+    -m | --model) _picask_model "$word"; return ;;
     --distance-type | --metric) _picask_words "$word" 'cosine l2 dot'; return ;;
     --decode) _picask_words "$word" 'full fast'; return ;;
     --store-images) _picask_words "$word" 'none original 256 512 1024'; return ;;
@@ -153,6 +163,7 @@ _picask()
             delete) options='--id --yes' ;;
             drop) options='--yes' ;;
             export) options='--csv --npy' ;;
+            reembed) options='--decode --yes --no-sync' ;;
             esac
             ;;
         esac
@@ -170,25 +181,27 @@ _picask()
         ;;
     table)
         if [[ -z $verb ]]; then
-            _picask_words "$word" 'list info create delete drop export'
-        elif [[ $verb == info || $verb == delete || $verb == drop || $verb == export ]]; then
+            _picask_words "$word" 'list info create delete drop export reembed set-embedding'
+        elif [[ $verb == set-embedding ]]; then
+            _picask_words "$word" "open-clip none $(_picask_tables)"
+        elif [[ $verb == info || $verb == delete || $verb == drop || $verb == export || $verb == reembed ]]; then
             _picask_words "$word" "$(_picask_tables)"
         fi
         ;;
     model)
         if [[ -z $verb ]]; then
-            _picask_words "$word" 'list info'
-        elif [[ $verb == info ]]; then
-            _picask_words "$word" 'mini mini-1'
+            _picask_words "$word" 'list info check pack'
+        elif [[ $verb != list ]]; then
+            _picask_model "$word"
         fi
         ;;
     help)
         if [[ -z $verb ]]; then
             _picask_words "$word" 'index search show sample ask embed remove table model'
         elif [[ $verb == table ]]; then
-            _picask_words "$word" 'list info create delete drop export'
+            _picask_words "$word" 'list info create delete drop export reembed set-embedding'
         elif [[ $verb == model ]]; then
-            _picask_words "$word" 'list info'
+            _picask_words "$word" 'list info check pack'
         fi
         ;;
     esac

@@ -11,6 +11,7 @@ typedef struct model_facts {
     const char *name;       /* what a table records */
     size_t dim;             /* numbers a vector */
     int image_size;         /* side in pixels of what the image tower sees */
+    size_t batch;           /* pictures a call from which on more in one call gain nothing; 1: each alone is as fast */
     const char *preprocess; /* JSON for picask.preprocess */
     uint64_t file_bytes;    /* of the weights */
     const char *format;     /* of the file: "safetensors", ... */
@@ -26,6 +27,9 @@ typedef struct model_family {
                                    lancelet_error *err);
     lancelet_status (*embed_pictures)(void *context, const base_picture *const *pictures, size_t n, float *out,
                                       lancelet_error *err);
+    /* What embed_pictures does to a picture first: resized and cropped to image_size x image_size. A picture of that size
+     * goes into embed_pictures as it is. */
+    lancelet_status (*prepare)(const void *self, const base_picture *in, base_picture *out, lancelet_error *err);
     /* The doors of parts.h. ids [n] with start and end tokens; rgb [image_size, image_size, 3], resized already. */
     lancelet_status (*embed_ids)(void *context, const int32_t *ids, size_t n, float *out, lancelet_error *err);
     lancelet_status (*embed_pixels)(void *context, const uint8_t *rgb, float *out, lancelet_error *err);

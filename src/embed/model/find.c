@@ -50,7 +50,7 @@ lancelet_status model_find(const char *name, char **path, lancelet_error *err)
     if (name[0] == '/' || strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0) {
         base_stat st;
         RETURN_IF_ERROR(base_file_stat(name, &st, err));
-        if (!st.exists || st.is_dir)
+        if (!st.exists)
             return base_fail(err, LANCELET_NOT_FOUND, "there is no model file %s", name);
         char *copy = base_strdup(name);
         if (!copy)

@@ -109,6 +109,7 @@ static void facts(const void *self, model_facts *out)
     *out = (model_facts){.name = m->name,
                          .dim = m->config.dim,
                          .image_size = (int)m->config.size,
+                         .batch = 1,
                          .preprocess = preprocess ? preprocess : "{}",
                          .file_bytes = weights_file_bytes(m->weights),
                          .format = weights_format_name(weights_file_format(m->weights))};
@@ -172,6 +173,12 @@ static lancelet_status embed_pixels(void *context, const uint8_t *rgb, float *ou
     return image_tower_run(c->m->image, c->image, c->pool, rgb, out, err);
 }
 
+static lancelet_status prepare(const void *self, const base_picture *in, base_picture *out, lancelet_error *err)
+{
+    int side = (int)((const mini *)self)->config.size;
+    return image_resize(in, side, side, out, err);
+}
+
 static lancelet_status embed_pictures(void *context, const base_picture *const *pictures, size_t n, float *out,
                                       lancelet_error *err)
 {
@@ -183,7 +190,7 @@ static lancelet_status embed_pictures(void *context, const base_picture *const *
             continue;
         }
         base_picture resized = {0};
-        RETURN_IF_ERROR(image_resize(pictures[i], side, side, &resized, err));
+        RETURN_IF_ERROR(prepare(c->m, pictures[i], &resized, err));
         lancelet_status status = embed_pixels(c, resized.rgb, out, err);
         base_picture_free(&resized);
         RETURN_IF_ERROR(status);
@@ -198,6 +205,7 @@ const model_family mini_family = {
     .context_destroy = context_destroy,
     .embed_texts = embed_texts,
     .embed_pictures = embed_pictures,
+    .prepare = prepare,
     .embed_ids = embed_ids,
     .embed_pixels = embed_pixels,
     .close = close_mini,

@@ -9,6 +9,7 @@
 #include "embed/model/clip.h"
 #include "embed/model/mini.h"
 #include "embed/model/parts.h"
+#include "embed/model/weights_pack.h"
 
 struct model {
     const model_family *family;
@@ -58,7 +59,7 @@ static lancelet_status weights_path(const char *path, char **out, lancelet_error
 static lancelet_status open_family(model *m, const model_source *from, const char *config, const char *vocab, lancelet_error *err)
 {
     weights_file *weights = NULL;
-    RETURN_IF_ERROR(weights_file_open(from->path, &weights, err));
+    RETURN_IF_ERROR(weights_pack_open(from->path, &weights, NULL, err));
     lancelet_status status;
     if (!config && clip_recognises(weights)) {
         m->family = &clip_family;
@@ -121,6 +122,7 @@ const char *model_path(const model *m) { return m->path; }
 const char *model_format(const model *m) { return m->facts.format; }
 uint64_t model_file_bytes(const model *m) { return m->facts.file_bytes; }
 int model_image_size(const model *m) { return m->facts.image_size; }
+size_t model_batch(const model *m) { return m->facts.batch ? m->facts.batch : 1; }
 
 /* ---- contexts ---- */
 
@@ -189,6 +191,11 @@ lancelet_status model_embed_pictures(model_context *c, const base_picture *const
         return LANCELET_OK;
     RETURN_IF_ERROR(c->m->family->embed_pictures(c->context, pictures, n, out, err));
     return check_finite(c, out, n, err);
+}
+
+lancelet_status model_prepare(const model *m, const base_picture *in, base_picture *out, lancelet_error *err)
+{
+    return m->family->prepare(m->self, in, out, err);
 }
 
 lancelet_status model_embed_picture(model_context *c, const base_picture *picture, float *out, lancelet_error *err)

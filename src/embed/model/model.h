@@ -28,6 +28,7 @@ const char *model_path(const model *m);       /* of the weights */
 const char *model_format(const model *m);     /* of the weights: "safetensors", ...; static */
 uint64_t model_file_bytes(const model *m);
 int model_image_size(const model *m);         /* side in pixels, for image_decode's min_side */
+size_t model_batch(const model *m);           /* pictures in one call that make it fastest; 1: each alone is as fast */
 
 /* pool: used inside one embed call, so that one picture or one text is fast; NULL: this thread alone (best throughput when
  * several contexts run side by side). Borrowed: must outlive the context. */
@@ -41,6 +42,10 @@ lancelet_status model_embed_texts(model_context *c, const char *const *texts, co
                                   lancelet_error *err) MUST_CHECK;
 lancelet_status model_embed_pictures(model_context *c, const base_picture *const *pictures, size_t n, float *out,
                                      lancelet_error *err) MUST_CHECK;
+/* What model_embed_pictures does to an upright picture first, so that a batch needs no memory for whole photographs: to
+ * model_image_size x model_image_size. A picture of that size passes through it and through model_embed_pictures unchanged.
+ * Free with base_picture_free; any thread. */
+lancelet_status model_prepare(const model *m, const base_picture *in, base_picture *out, lancelet_error *err) MUST_CHECK;
 /* A text, longer ones cut at the model's limit, to a unit vector out [dim]. */
 lancelet_status model_embed_text(model_context *c, const char *text, size_t n, float *out, lancelet_error *err) MUST_CHECK;
 /* An upright picture to a unit vector out [dim]; the model's own resize and normalisation included. */

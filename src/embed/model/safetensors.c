@@ -71,9 +71,9 @@ static lancelet_status read_tensor(const char *name, json_t *entry, const uint8_
     if (!base_mul_u64(t->count, bits / 8, &t->bytes))
         return base_fail(err, LANCELET_CORRUPT, "tensor '%.100s' has an impossible shape", name);
     if (end < begin || end > n || end - begin != t->bytes)
-        return base_fail(err, LANCELET_CORRUPT,
-                         "tensor '%.100s' needs %llu bytes and has the range %llu to %llu of %llu bytes of data", name,
-                         (unsigned long long)t->bytes, (unsigned long long)begin, (unsigned long long)end, (unsigned long long)n);
+        return base_fail(
+            err, LANCELET_CORRUPT, "tensor '%.100s' needs %llu bytes and has the range %llu to %llu of %llu bytes of data",
+            name, (unsigned long long)t->bytes, (unsigned long long)begin, (unsigned long long)end, (unsigned long long)n);
     t->data = data + begin;
     return LANCELET_OK;
 }
@@ -86,7 +86,10 @@ static int by_place(const void *a, const void *b)
     return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty ones first */
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const weights_tensor *)a)->name, ((const weights_tensor *)b)->name); }
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const weights_tensor *)a)->name, ((const weights_tensor *)b)->name);
+}
 
 static lancelet_status read_header(safetensors *st, const uint8_t *data, uint64_t n, lancelet_error *err)
 {
@@ -111,8 +114,8 @@ static lancelet_status read_header(safetensors *st, const uint8_t *data, uint64_
             return base_fail(err, LANCELET_CORRUPT, "tensor '%.100s' begins at byte %llu of the data, not at %llu",
                              st->tensor[i].name, (unsigned long long)(st->tensor[i].data - data), (unsigned long long)at);
     if (at != n)
-        return base_fail(err, LANCELET_CORRUPT, "the tensors end at byte %llu of %llu bytes of data", (unsigned long long)at,
-                         (unsigned long long)n);
+        return base_fail(err, LANCELET_CORRUPT, "the tensors end at byte %llu of %llu bytes of data",
+                         (unsigned long long)at, (unsigned long long)n);
     qsort(st->tensor, st->n, sizeof *st->tensor, by_name);
     return LANCELET_OK;
 }
@@ -125,11 +128,12 @@ lancelet_status safetensors_open(const uint8_t *bytes, uint64_t n, safetensors *
     for (int i = 7; i >= 0; i--)
         length = length << 8 | bytes[i];
     if (length > n - 8)
-        return base_fail(err, LANCELET_CORRUPT, "the file is not a safetensors file, or it is cut: its header would have %llu bytes",
+        return base_fail(err, LANCELET_CORRUPT,
+                         "the file is not a safetensors file, or it is cut: its header would have %llu bytes",
                          (unsigned long long)length);
     if (length > MAX_HEADER)
-        return base_fail(err, LANCELET_LIMIT, "the safetensors header has %llu bytes, more than %d", (unsigned long long)length,
-                         MAX_HEADER);
+        return base_fail(err, LANCELET_LIMIT, "the safetensors header has %llu bytes, more than %d",
+                         (unsigned long long)length, MAX_HEADER);
     safetensors *st = base_calloc(1, sizeof *st);
     if (!st)
         return base_fail_memory(err);
@@ -159,17 +163,24 @@ void safetensors_close(safetensors *st)
     base_free(st);
 }
 
-size_t safetensors_count(const safetensors *st) { return st->n; }
-
-const weights_tensor *safetensors_at(const safetensors *st, size_t i) { return &st->tensor[i]; }
-
-const weights_tensor *safetensors_find(const safetensors *st, const char *name)
+const weights_tensor *safetensors_tensors(const safetensors *st, size_t *n)
 {
-    weights_tensor key = {.name = name};
-    return bsearch(&key, st->tensor, st->n, sizeof *st->tensor, by_name);
+    *n = st->n;
+    return st->tensor;
 }
+
+static json_t *metadata(const safetensors *st) { return json_object_get(st->header, "__metadata__"); }
 
 const char *safetensors_metadata(const safetensors *st, const char *key)
 {
-    return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
+    return json_string_value(json_object_get(metadata(st), key));
+}
+
+const char *safetensors_next_key(const safetensors *st, const char *after)
+{
+    json_t *all = metadata(st);
+    void *at = after ? json_object_iter_next(all, json_object_key_to_iter(after)) : json_object_iter(all);
+    while (at && !json_is_string(json_object_iter_value(at)))
+        at = json_object_iter_next(all, at);
+    return at ? json_object_iter_key(at) : NULL;
 }

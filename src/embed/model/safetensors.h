@@ -3,8 +3,8 @@
  *
  *     safetensors *st;
  *     RETURN_IF_ERROR(safetensors_open(map.data, map.size, &st, err));
- *     const weights_tensor *t = safetensors_find(st, "text_head.weight");
- *     ... t->dtype, t->shape[0], t->data ...
+ *     const weights_tensor *t = safetensors_tensors(st, &count);
+ *     ... t[0].name, t[0].dtype, t[0].shape[0], t[0].data ...
  *     safetensors_close(st);
  */
 #ifndef EMBED_SAFETENSORS_H
@@ -19,9 +19,9 @@ typedef struct safetensors safetensors;
 lancelet_status safetensors_open(const uint8_t *bytes, uint64_t n, safetensors **out, lancelet_error *err) MUST_CHECK;
 void safetensors_close(safetensors *st);
 
-size_t safetensors_count(const safetensors *st);
-const weights_tensor *safetensors_at(const safetensors *st, size_t i); /* sorted by name */
-const weights_tensor *safetensors_find(const safetensors *st, const char *name); /* NULL if absent */
+const weights_tensor *safetensors_tensors(const safetensors *st, size_t *n); /* [*n], sorted by name */
 const char *safetensors_metadata(const safetensors *st, const char *key);    /* borrowed; NULL if absent */
+/* The keys of the metadata strings in turn: NULL begins and ends; `after` is one that this gave. */
+const char *safetensors_next_key(const safetensors *st, const char *after);
 
 #endif

@@ -39,11 +39,14 @@ lancelet_status weights_file_open(const char *path, weights_file **out, lancelet
 void weights_file_close(weights_file *f);
 
 weights_format weights_file_format(const weights_file *f);
-const char *weights_format_name(weights_format format); /* "safetensors", "sharded safetensors", "PyTorch state dict", "TorchScript" */
+/* "safetensors", "sharded safetensors", "PyTorch state dict", "TorchScript" */
+const char *weights_format_name(weights_format format);
 uint64_t weights_file_bytes(const weights_file *f);     /* of all its files */
 size_t weights_file_count(const weights_file *f);
 const weights_tensor *weights_file_at(const weights_file *f, size_t i);              /* sorted by name */
 const weights_tensor *weights_file_find(const weights_file *f, const char *name);    /* NULL if absent */
-const char *weights_file_metadata(const weights_file *f, const char *key);           /* safetensors' strings; NULL if absent */
+const char *weights_file_metadata(const weights_file *f, const char *key); /* safetensors' strings; NULL if absent */
+/* The keys of those strings in turn: NULL begins and ends; `after` is one that this gave. */
+const char *weights_file_next_key(const weights_file *f, const char *after);
 
 #endif

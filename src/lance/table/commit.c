@@ -472,25 +472,37 @@ static lancelet_status write_more_rows(table_plan *plan, const struct ArrowSchem
     return table_write_rows(&target, schema, rows, options, trail, &plan->added, err);
 }
 
-static lancelet_status check_config(const lancelet_key_value *config, size_t n, lancelet_error *err)
+/* `key`, `value`: what the message calls them. */
+static lancelet_status check_pairs(const char *key, const char *value, const lancelet_key_value *kv, size_t n,
+                                   lancelet_error *err)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!config[i].key || !*config[i].key)
-            return base_fail(err, LANCELET_INVALID, "a config entry has no key");
-        RETURN_IF_ERROR(table_check_text("a config key", config[i].key, strlen(config[i].key), err));
-        if (config[i].value)
-            RETURN_IF_ERROR(
-                table_check_text("a config value", config[i].value, strlen(config[i].value), err));
+        if (!kv[i].key || !*kv[i].key)
+            return base_fail(err, LANCELET_INVALID, "%s is empty", key);
+        RETURN_IF_ERROR(table_check_text(key, kv[i].key, strlen(kv[i].key), err));
+        if (kv[i].value)
+            RETURN_IF_ERROR(table_check_text(value, kv[i].value, strlen(kv[i].value), err));
     }
     return LANCELET_OK;
+}
+
+static lancelet_status check_config(const lancelet_key_value *config, size_t n, lancelet_error *err)
+{
+    return check_pairs("a config key", "a config value", config, n, err);
 }
 
 static lancelet_status check_change(const lancelet_change *c, lancelet_error *err)
 {
     if (c->overwrite && (!c->rows || c->n_delete))
         return base_fail(err, LANCELET_INVALID, "an overwrite needs rows and no deletions");
-    if (!c->rows && !c->n_delete && !c->n_config)
+    if (!c->rows && !c->n_delete && !c->n_config && !c->n_schema_metadata)
         return base_fail(err, LANCELET_INVALID, "the change is empty");
+    if (c->n_schema_metadata && (c->rows || c->n_delete))
+        return base_fail(
+            err, LANCELET_INVALID,
+            "the schema's metadata is changed in a commit of its own, without rows or deletions");
+    RETURN_IF_ERROR(
+        check_pairs("a metadata key", "a metadata value", c->schema_metadata, c->n_schema_metadata, err));
     if (c->predicate)
         RETURN_IF_ERROR(table_check_text("the predicate", c->predicate, strlen(c->predicate), err));
     return check_config(c->config, c->n_config, err);
@@ -530,8 +542,12 @@ static lancelet_status commit(const lancelet_table *table, const lancelet_change
                               const lancelet_write_options *options, lancelet_table **out,
                               lancelet_error *err)
 {
-    table_plan plan = {
-        .base = table, .config = c->config, .n_config = c->n_config, .predicate = c->predicate};
+    table_plan plan = {.base = table,
+                       .config = c->config,
+                       .n_config = c->n_config,
+                       .metadata = c->schema_metadata,
+                       .n_metadata = c->n_schema_metadata,
+                       .predicate = c->predicate};
     RETURN_IF_ERROR(check_change(c, err));
     RETURN_IF_ERROR(table_check_writable(&table->manifest, err));
     RETURN_IF_ERROR(table_write_minor(&table->manifest, &plan.minor, err));
@@ -550,6 +566,20 @@ static lancelet_status commit(const lancelet_table *table, const lancelet_change
     table_trail_free(&trail);
     plan_free(&plan);
     base_arena_free(&arena);
+    return status;
+}
+
+lancelet_status lancelet_table_check_overwrite(const lancelet_table *table, const struct ArrowSchema *schema,
+                                               lancelet_error *err)
+{
+    table_plan plan = {0};
+    if (!table || !schema)
+        return base_fail(err, LANCELET_INVALID,
+                         "lancelet_table_check_overwrite was given no table or no schema");
+    RETURN_IF_ERROR(table_check_writable(&table->manifest, err));
+    RETURN_IF_ERROR(table_write_minor(&table->manifest, &plan.minor, err));
+    lancelet_status status = plan_schema(&plan, schema, err);
+    plan_free(&plan);
     return status;
 }
 

@@ -94,22 +94,36 @@ static lancelet_status check_fragments(const table_plan *plan, const table_manif
     return LANCELET_OK;
 }
 
-static const char *value_of(const table_manifest *m, const char *key)
+static const char *value_of(const lancelet_key_value *kv, size_t n, const char *key)
 {
-    for (size_t i = m->n_config; i-- > 0;)
-        if (strcmp(m->config[i].key, key) == 0)
-            return m->config[i].value;
+    for (size_t i = n; i-- > 0;)
+        if (strcmp(kv[i].key, key) == 0)
+            return kv[i].value;
     return NULL;
+}
+
+static bool same_value(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : !a && !b;
 }
 
 static lancelet_status check_config(const table_plan *plan, const table_manifest *newest, lancelet_error *err)
 {
+    const table_manifest *base = &plan->base->manifest;
     for (size_t i = 0; i < plan->n_config; i++) {
-        const char *before = value_of(&plan->base->manifest, plan->config[i].key),
-                   *now = value_of(newest, plan->config[i].key);
-        if (!before != !now || (before && strcmp(before, now) != 0))
+        const char *key = plan->config[i].key;
+        if (!same_value(value_of(base->config, base->n_config, key),
+                        value_of(newest->config, newest->n_config, key)))
             return base_fail(err, LANCELET_CONFLICT, "another writer set the config key '%s' of %s meanwhile",
-                             plan->config[i].key, plan->base->path);
+                             key, plan->base->path);
+    }
+    for (size_t i = 0; i < plan->n_metadata; i++) {
+        const char *key = plan->metadata[i].key;
+        if (!same_value(value_of(base->schema_metadata, base->n_schema_metadata, key),
+                        value_of(newest->schema_metadata, newest->n_schema_metadata, key)))
+            return base_fail(err, LANCELET_CONFLICT,
+                             "another writer set the schema's metadata key '%s' of %s meanwhile", key,
+                             plan->base->path);
     }
     return LANCELET_OK;
 }

@@ -2,9 +2,9 @@
  *
  * Every top-level field that is not replaced is copied as it stands, so that what newer writers put there survives.
  * Replaced are: fragments (2), version (3), index section (6: copied, its offset is new), timestamp (7), flags (9, 10),
- * largest fragment id (11), transaction file (12), writer (13), config (16, when it changes); of an Overwrite also the
- * schema (1) and its metadata (5). Dropped are both offsets of an inline transaction (21 and 23): they belong to the
- * version before, and readers that find a stale one fail. */
+ * largest fragment id (11), transaction file (12), writer (13), config (16, when it changes), the schema's metadata (5, when
+ * it changes); of an Overwrite also the schema (1). Dropped are both offsets of an inline transaction (21 and 23): they
+ * belong to the version before, and readers that find a stale one fail. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,8 +27,9 @@ static bool is_replaced(const table_plan *plan, uint32_t number)
     case 23:
         return true;
     case 1:
-    case 5:
         return plan->operation == TABLE_OVERWRITE;
+    case TABLE_SCHEMA_METADATA:
+        return plan->operation == TABLE_OVERWRITE || plan->n_metadata > 0;
     default:
         return false;
     }
@@ -99,36 +100,53 @@ static bool put_new_fragments(const table_derive *d, base_buffer *out, uint64_t 
 }
 
 /* The last change of a key wins. */
-static bool changes(const table_plan *plan, const char *key, size_t from)
+static bool changes(const lancelet_key_value *kv, size_t n, const char *key, size_t from)
 {
-    for (size_t i = from; i < plan->n_config; i++)
-        if (strcmp(plan->config[i].key, key) == 0)
+    for (size_t i = from; i < n; i++)
+        if (strcmp(kv[i].key, key) == 0)
             return true;
     return false;
 }
 
-static bool put_config(const table_derive *d, base_buffer *out, bool *any)
+/* The entries `old` [n_old] of the current manifest's map `number`, but those that `kv` [n] changes, and then these. *any:
+ * is there one? */
+static bool put_map(const table_derive *d, uint32_t number, const lancelet_key_value *old, size_t n_old,
+                    const lancelet_key_value *kv, size_t n, base_buffer *out, bool *any)
 {
-    const table_manifest *m = d->current;
-    wire_span rest = m ? m->message : (wire_span){NULL, 0};
+    wire_span rest = d->current ? d->current->message : (wire_span){NULL, 0};
     wire_field f;
     bool bad = false;
-    for (size_t i = 0; m && i < m->n_config && wire_next(&rest, &f, &bad);) {
-        if (f.number != 16 || f.type != 2 || changes(d->plan, m->config[i++].key, 0))
+    for (size_t i = 0; i < n_old && wire_next(&rest, &f, &bad);) {
+        if (f.number != number || f.type != 2 || changes(kv, n, old[i++].key, 0))
             continue;
         *any = true;
         if (!base_buffer_append(out, f.raw.data, f.raw.size)) /* as it stands: a value may hold a NUL */
             return false;
     }
-    for (size_t i = 0; i < d->plan->n_config; i++) {
-        const lancelet_key_value *kv = &d->plan->config[i];
-        if (!kv->value || changes(d->plan, kv->key, i + 1))
+    for (size_t i = 0; i < n; i++) {
+        if (!kv[i].value || changes(kv, n, kv[i].key, i + 1))
             continue;
         *any = true;
-        if (!table_put_pair(out, 16, kv->key, kv->value))
+        if (!table_put_pair(out, number, kv[i].key, kv[i].value))
             return false;
     }
     return true;
+}
+
+static bool put_config(const table_derive *d, base_buffer *out, bool *any)
+{
+    const table_manifest *m = d->current;
+    return put_map(d, 16, m ? m->config : NULL, m ? m->n_config : 0, d->plan->config, d->plan->n_config, out,
+                   any);
+}
+
+static bool put_changed_metadata(const table_derive *d, base_buffer *out)
+{
+    const table_manifest *m = d->current;
+    bool any;
+    return d->plan->n_metadata == 0 ||
+           put_map(d, TABLE_SCHEMA_METADATA, m->schema_metadata, m->n_schema_metadata, d->plan->metadata,
+                   d->plan->n_metadata, out, &any);
 }
 
 static bool put_time(base_buffer *out)
@@ -185,7 +203,7 @@ static lancelet_status put_message(const table_derive *d, bool with_index, uint6
     bool deletions = false, config = false, any = false;
     uint64_t largest = 0;
     if (!copy_kept(d, out) || (d->plan->operation == TABLE_OVERWRITE && !put_schema(d->plan, out)) ||
-        !put_old_fragments(d, out, &deletions, &largest, &any))
+        !put_changed_metadata(d, out) || !put_old_fragments(d, out, &deletions, &largest, &any))
         return base_fail_memory(err);
     size_t added = d->plan->added.n;
     uint64_t first_id = any ? largest + 1 : 0;

@@ -280,6 +280,8 @@ typedef struct table_plan {
     size_t n_touched;
     const lancelet_key_value *config; /* [n_config] */
     size_t n_config;
+    const lancelet_key_value *metadata; /* [n_metadata] an UpdateConfig's changes of the schema's metadata */
+    size_t n_metadata;
     const char *predicate;
     /* an Overwrite's new schema */
     base_buffer *fields; /* [n_fields] Field messages */

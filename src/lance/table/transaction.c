@@ -107,15 +107,22 @@ static bool put_update(base_buffer *out, const table_plan *plan)
     return ok;
 }
 
-static bool put_update_config(base_buffer *out, const table_plan *plan)
+/* An UpdateMap as field `number`; none where nothing changes. */
+static bool put_update_map(base_buffer *out, uint32_t number, const lancelet_key_value *kv, size_t n)
 {
     base_buffer map = {0};
     bool ok = true;
-    for (size_t i = 0; i < plan->n_config && ok; i++)
-        ok = table_put_pair(&map, 1, plan->config[i].key, plan->config[i].value);
-    ok = ok && wire_put_bytes(out, 6, map.data, map.size);
+    for (size_t i = 0; i < n && ok; i++)
+        ok = table_put_pair(&map, 1, kv[i].key, kv[i].value);
+    ok = ok && (n == 0 || wire_put_bytes(out, number, map.data, map.size));
     base_buffer_free(&map);
     return ok;
+}
+
+static bool put_update_config(base_buffer *out, const table_plan *plan)
+{
+    return put_update_map(out, 6, plan->config, plan->n_config) &&
+           put_update_map(out, 8, plan->metadata, plan->n_metadata);
 }
 
 enum { ADDRESSES_TOLD = 50 };
