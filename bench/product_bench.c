@@ -190,8 +190,8 @@ static tensor_matrix matrix(tensor_dtype dtype, size_t n, size_t k)
             uint32_t bits;
             memcpy(&bits, &v, 4);
             int exponent = (int)(bits >> 23 & 255) - 112;
-            h = dtype == TENSOR_BF16 ? tensor_to_bf16(v)
-                                     : (uint16_t)((bits >> 16 & 0x8000) | (exponent > 0 ? (uint32_t)exponent << 10 | (bits >> 13 & 0x3ff) : 0));
+            uint32_t half = exponent > 0 ? (uint32_t)exponent << 10 | (bits >> 13 & 0x3ff) : 0;
+            h = dtype == TENSOR_BF16 ? tensor_to_bf16(v) : (uint16_t)((bits >> 16 & 0x8000) | half);
             memcpy(weights_end + 2 * i, &h, 2);
         }
     }
@@ -269,10 +269,14 @@ static void bench_transformer(const shape *s, tensor_dtype dtype, size_t sequenc
     for (size_t i = 0; i < d; i++)
         ones[i] = 1.0f;
     for (size_t i = 0; i < s->layers; i++)
-        layer[i] = (transformer_layer){ones, zeros, matrix(dtype, d, d), matrix(dtype, d, d), matrix(dtype, d, d),
-                                       matrix(dtype, d, d), ones, zeros, matrix(dtype, 4 * d, d), matrix(dtype, d, 4 * d)};
+        layer[i] = (transformer_layer){
+            .norm1_w = ones, .norm1_b = zeros, .norm2_w = ones, .norm2_b = zeros,
+            .q = matrix(dtype, d, d), .k = matrix(dtype, d, d), .v = matrix(dtype, d, d), .out = matrix(dtype, d, d),
+            .fc1 = matrix(dtype, 4 * d, d), .fc2 = matrix(dtype, d, 4 * d),
+        };
     transformer t = {s->layers, d, s->heads, 4 * d, 1e-5f, PRODUCT_QUICK_GELU, s->causal, layer};
-    size_t *begin = must(base_alloc_array(sequences + 1, sizeof *begin)), *wanted = must(base_alloc_array(sequences, sizeof *wanted));
+    size_t *begin = must(base_alloc_array(sequences + 1, sizeof *begin));
+    size_t *wanted = must(base_alloc_array(sequences, sizeof *wanted));
     for (size_t i = 0; i <= sequences; i++)
         begin[i] = i * length;
     for (size_t i = 0; i < sequences; i++)
@@ -284,8 +288,10 @@ static void bench_transformer(const shape *s, tensor_dtype dtype, size_t sequenc
         must(NULL);
 
     /* all blocks but the last in full; there keys and values of all tokens, the rest for the wanted ones */
-    double dd = (double)(d * d), mm = (double)m, full = (double)(s->layers - 1), keys = s->causal ? (double)(length + 1) / 2 : (double)length;
-    double flop = 2 * dd * 12 * mm * full + 2 * dd * (2 * mm + 10 * (double)sequences) + 4 * (double)d * (mm * keys * full + mm);
+    double dd = (double)(d * d), mm = (double)m, full = (double)(s->layers - 1);
+    double keys = s->causal ? (double)(length + 1) / 2 : (double)length;
+    double flop = 2 * dd * 12 * mm * full + 2 * dd * (2 * mm + 10 * (double)sequences) +
+                  4 * (double)d * (mm * keys * full + mm);
     double bytes = 12 * dd * (double)s->layers * (dtype == TENSOR_F32 ? 4 : 2);
     double limit = fmax(flop * 1e-9 / gflops, bytes * 1e-9 / gbs), time[200], spent = 0;
     int runs = 0;
@@ -300,8 +306,8 @@ static void bench_transformer(const shape *s, tensor_dtype dtype, size_t sequenc
             time[runs++] = took;
     }
     double took = median(time, (size_t)runs);
-    printf("%-28s %9.3f ms  %7.2f/s  limit %9.3f ms  %3.0f%%  %6.1f GFLOP/s\n", name, took * 1e3, (double)sequences / took, limit * 1e3,
-           100 * limit / took, flop / took * 1e-9);
+    printf("%-28s %9.3f ms  %7.2f/s  limit %9.3f ms  %3.0f%%  %6.1f GFLOP/s\n", name, took * 1e3,
+           (double)sequences / took, limit * 1e3, 100 * limit / took, flop / took * 1e-9);
     fflush(stdout);
     transformer_scratch_destroy(scratch);
     base_free(begin);

@@ -50,8 +50,9 @@ typedef struct picask_model_options {
 /* `name`: "mini" (the newest built-in model), "mini-1"; a CLIP by open_clip's name, OpenAI's or its Hugging Face repository,
  * in any case ("ViT-L-14/openai", "ViT-L/14", "ViT-L-14", "openai/clip-vit-large-patch14"), which is looked for in Hugging
  * Face's hub cache and in ~/.cache/clip; any other repository "org/name" of the hub cache that holds a CLIP; or a path that
- * starts with / ./ ../ or ~/: a file of weights, or a folder in Hugging Face's layout. NOT_FOUND says where to put it, or
- * which name is near. Maps the file; weights are read when first used. Nothing is downloaded. */
+ * starts with / ./ ../ or ~/: a file of weights, or a folder in Hugging Face's layout or with one .pt or .safetensors
+ * file. NOT_FOUND says where to put it, or which name is near. Maps the file; weights are read when first used. Nothing is
+ * downloaded. */
 picask_status picask_model_open(const char *name, const picask_model_options *options, picask_model **out,
                                 picask_error *err);
 void picask_model_destroy(picask_model *model);

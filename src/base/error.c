@@ -1,11 +1,13 @@
 /* error.c - the sentence that goes with a status. Text is formatted on the stack (never allocated, so that running
- * out of memory can be reported), control characters are made harmless for terminals and logs, and the cut at the
- * end of the buffer falls between two UTF-8 sequences. */
+ * out of memory can be reported), control characters and bytes that are no UTF-8 are made harmless for terminals, logs
+ * and JSON, and the cut at the end of the buffer falls between two UTF-8 sequences. */
 #include "base/error.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* Length of text[0..n) without a sequence that the cut at n may have left unfinished. */
 static size_t whole_utf8_length(const char *text, size_t n)
@@ -26,15 +28,13 @@ static void tidy(char *text, size_t capacity, bool cut)
     if (cut)
         n = whole_utf8_length(text, n);
     text[n] = '\0';
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        /* U+0080..U+009F are control characters too: C2 80 .. C2 9F */
-        if (c == 0xC2 && (unsigned char)text[i + 1] >= 0x80 && (unsigned char)text[i + 1] <= 0x9F) {
-            text[i] = '?';
-            text[i + 1] = '?';
-        } else if (c < 0x20 || c == 0x7F) {
-            text[i] = '?';
-        }
+    for (size_t i = 0, length; i < n; i += length) {
+        uint32_t c;
+        length = base_utf8_decode(text + i, n - i, &c);
+        bool printable = length > 0 && c >= 0x20 && !(c >= 0x7F && c <= 0x9F);
+        length = length ? length : 1;
+        if (!printable)
+            memset(text + i, '?', length);
     }
 }
 

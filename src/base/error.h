@@ -10,7 +10,7 @@
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /* Puts status and text into err (NULL allowed) and returns status: `return base_fail(err, LANCELET_IO, "...")`.
- * Control characters become '?', and the text is cut at a UTF-8 boundary. */
+ * Control characters and bytes that are no UTF-8 become '?', and the text is cut at a UTF-8 boundary. */
 lancelet_status base_fail(lancelet_error *err, lancelet_status status, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The same with ": <reason of errno number e>" behind it; ENOSPC and EDQUOT read "disk full". */

@@ -249,10 +249,8 @@ static void put_better(const run *r, cli_text *t)
     picask_model_destroy(better);
     bool usual = strcmp(r->c->table, "pictures") == 0;
     char *name = view_clean(r->c->table, strlen(r->c->table));
-    cli_put(
-        t,
-        "Better  'mini' brings the right photo into its first 10 for 69 of 100 captions, CLIP ViT-B/32 for\n"
-        "        about 90:  picask ");
+    cli_put(t, "Better  'mini' brings the right photo into its first 10 for 69 of 100\n"
+               "        captions, CLIP ViT-B/32 for about 90:  picask ");
     if (here)
         cli_putf(t, "table reembed -m ViT-B-32%s%s\n", usual ? "" : " -t ", usual || !name ? "" : name);
     else

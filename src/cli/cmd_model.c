@@ -86,6 +86,8 @@ static int run_list(cli *c)
 {
     char *lines = NULL;
     picask_error err;
+    if (c->n_arguments > 0)
+        return cli_fail("model list takes no name; of one model: picask model info %s", c->argument[0].value);
     if (picask_model_list(&lines, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     cli_text t = {0};
@@ -112,7 +114,7 @@ static int run_list(cli *c)
     }
     if (table)
         cli_putf(&t,
-                 "%sR@1, R@10: of 100 captions so many find their picture first, among ten (Flickr30k).\n"
+                 "%sR@1, R@10: of 100 captions (Flickr30k) so many find their picture first, in ten.\n"
                  "ViT-L-14 and ViT-L/14 are ViT-L-14/openai, a Hugging Face name will do as well.%s\n",
                  dim, plain);
     picask_free(lines);
@@ -128,7 +130,8 @@ static const cli_command verb_list = {
     NULL,
     "  picask model list\n"
     "\n"
-    "Not on a terminal, a line a model: name, numbers a vector, bytes, path, licence, source, R@1, R@10.\n",
+    "Not on a terminal a line a model, with tabs between: name, numbers a vector,\n"
+    "bytes, path, licence, source, R@1, R@10.\n",
     run_list,
 };
 
@@ -253,9 +256,11 @@ static void put_weights(cli_text *t, const cli *c, const json_t *card, size_t co
 }
 
 /* Where it lies, or where to put it. */
-static void put_place(cli_text *t, const cli *c, const json_t *card)
+static void put_place(cli_text *t, const cli *c, const json_t *card, size_t columns)
 {
     char size[32];
+    if (!c->out.is_terminal)
+        columns = SIZE_MAX; /* a line is easier to search */
     const char *path = text_of(card, "path"), *where = text_of(card, "put");
     char *shown = path ? cli_shown_path(path) : NULL;
     cli_size(number_of(card, "bytes"), size);
@@ -264,9 +269,9 @@ static void put_place(cli_text *t, const cli *c, const json_t *card)
                       : base_format("%s · %" PRIu64 " numbers a vector · %s · not on this machine",
                                     text_of(card, "name"), number_of(card, "dim"), size);
     t->failed = t->failed || !line;
-    put_wrapped(t, c, "model", line ? line : "", 100000);
+    put_wrapped(t, c, "model", line ? line : "", columns);
     if (!path && where)
-        put_wrapped(t, c, "to use it", where, 100000);
+        put_wrapped(t, c, "to use it", where, columns);
     base_free(line);
     base_free(shown);
 }
@@ -277,7 +282,7 @@ static void put_info(cli_text *t, const cli *c, const json_t *card)
     size_t columns = c->out.columns > 60 && c->out.columns < 110 ? (size_t)c->out.columns - 10 : 90;
     const char *about = text_of(card, "about"), *source = text_of(card, "source"),
                *hub = text_of(card, "hub_id");
-    put_place(t, c, card);
+    put_place(t, c, card, columns);
     put_shapes(t, c, card, columns);
     put_weights(t, c, card, columns);
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
@@ -357,13 +362,13 @@ static void put_report_json(cli_text *t, const char *name, const picask_model_re
 static void put_report(cli_text *t, const picask_model_report *r)
 {
     char tensors[32], numbers[32];
+    cli_putf(t, "SHA-256   %s\n          ", r->sha256);
     if (r->hash == PICASK_CHECK_NONE)
-        cli_putf(t, "SHA-256   %s; none is published to compare with\n", r->sha256);
+        cli_put(t, "(none is published to compare with)\n");
     else if (r->hash == PICASK_CHECK_SAME)
-        cli_putf(t, "SHA-256   %s, as published\n", r->sha256);
+        cli_put(t, "as published\n");
     else
-        cli_putf(t, "SHA-256   %s DIFFERS from the published\n          %s\n", r->sha256,
-                 r->published_sha256);
+        cli_putf(t, "DIFFERS from the published\n          %s\n", r->published_sha256);
     cli_putf(t, "shapes    %s tensors fit together\n", cli_count(r->tensors, tensors));
     if (r->numbers == PICASK_CHECK_DIFFERS) {
         char *clean = view_clean(r->tensor, strlen(r->tensor));
@@ -372,12 +377,11 @@ static void put_report(cli_text *t, const picask_model_report *r)
         return;
     }
     cli_putf(t, "numbers   %s, all finite\n", cli_count(r->count, numbers));
+    cli_put(t, "vectors   of three sentences finite and of unit length,\n          ");
     if (r->vectors == PICASK_CHECK_NONE)
-        cli_put(
-            t,
-            "vectors   of three sentences finite and of unit length; none are published to compare with\n");
+        cli_put(t, "(none are published to compare with)\n");
     else
-        cli_putf(t, "vectors   of three sentences finite and of unit length; %s, largest difference %.1e\n",
+        cli_putf(t, "%s, largest difference %.1e\n",
                  r->vectors == PICASK_CHECK_SAME ? "as published" : "they DIFFER from the published",
                  (double)r->worst);
 }
@@ -414,9 +418,9 @@ static const cli_command verb_check = {
     NULL,
     "  picask model check ViT-B-32\n"
     "\n"
-    "Reads all of it: SHA-256 with the published one where there is one, all shapes, every number, and the "
-    "vectors\n"
-    "of three sentences. Exit code 1 if something differs, 2 if it could not be checked.\n",
+    "Reads all of it: SHA-256 with the published one where there is one, all shapes,\n"
+    "every number, and the vectors of three sentences. Exit code 1 if something\n"
+    "differs, 2 if it could not be checked.\n",
     run_check,
 };
 
@@ -440,7 +444,7 @@ static int run_pack(cli *c)
         cli_put(&t, "}\n");
     } else if (path) {
         char before[32], after[32], *shown = cli_shown_path(path);
-        cli_putf(&t, "%s: %s before, %s after; the same vectors\n", shown ? shown : "",
+        cli_putf(&t, "%s\n  %s before, %s after; the same vectors\n", shown ? shown : "",
                  cli_size(r.bytes_before, before), cli_size(r.bytes_after, after));
         base_free(shown);
     } else {
@@ -460,9 +464,9 @@ static const cli_command verb_pack = {
     NULL,
     "  picask model pack ViT-L-14\n"
     "\n"
-    "Matrices of float32 whose numbers are all float16's, as in copies of OpenAI's weights, are held as "
-    "such: half the\n"
-    "memory to read for each query. The copy lies in the cache folder and is used from then on.\n",
+    "Matrices of float32 whose numbers are all float16's, as in copies of OpenAI's\n"
+    "weights, are held as such: half the memory to read for each query. The copy lies\n"
+    "in the cache folder and is used from then on.\n",
     run_pack,
 };
 

@@ -105,6 +105,8 @@ static int run_list(cli *c)
     char **names = NULL;
     size_t n = 0;
     picask_error err;
+    if (c->n_arguments > 0)
+        return cli_fail("table list takes no name; of one table: picask table info %s", c->argument[0].value);
     const char *db = cli_db(c);
     if (!db)
         return CLI_ERROR;

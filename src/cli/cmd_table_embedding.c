@@ -50,10 +50,10 @@ const cli_command cli_table_set_embedding = {
     "which Python function LanceDB is to make vectors with",
     NULL,
     NULL,
-    "With open-clip, LanceDB in Python takes sentences to search for, and paths (column uri) to add; but "
-    "its\n"
-    "add() fails where Python's open_clip or its weights are missing. With none, the state of a new table,\n"
-    "add() and search() work everywhere, on vectors.\n"
+    "With open-clip, LanceDB in Python takes sentences to search for, and paths\n"
+    "(column uri) to add; but its add() fails where Python's open_clip or its weights\n"
+    "are missing. With none, the state of a new table, add() and search() work\n"
+    "everywhere, on vectors.\n"
     "\n"
     "  picask table set-embedding open-clip\n"
     "  picask table set-embedding none holidays\n",

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -146,6 +147,13 @@ static void put_columns(cli_text *t, const cli *c, const struct ArrowSchema *sch
     }
 }
 
+/* How the model of the table sees pictures and words, as it was recorded; NULL: it was not. */
+static json_t *preprocess_of(const picask_table *table)
+{
+    const char *text = lancelet_table_schema_metadata(picask_table_lance(table), "picask.preprocess");
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
 static void put_text(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
@@ -164,6 +172,11 @@ static void put_text(cli_text *t, const cli *c, const picask_table *table, const
     put_line(t, "rows", &line, c);
     cli_putf(&line, "%s numbers a row", cli_count(picask_table_dim(table), number));
     cli_putf(&line, ", made with %s", model ? model : "a model that the table does not name");
+    json_t *preprocess = preprocess_of(table);
+    const char *decode = json_string_value(json_object_get(preprocess, "decode"));
+    if (decode && strcmp(decode, "fast") == 0)
+        cli_put(&line, ", JPEGs decoded fast");
+    json_decref(preprocess);
     put_line(t, "vectors", &line, c);
     base_format_time(info.timestamp_us / 1000000 * 1000000, time);
     if (strlen(time) > 10 && time[10] == 'T')
@@ -190,6 +203,16 @@ static void put_text(cli_text *t, const cli *c, const picask_table *table, const
     put_line(t, "", &line, c);
 }
 
+static void put_json_preprocess(cli_text *t, const picask_table *table)
+{
+    json_t *json = preprocess_of(table);
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    cli_put(t, ",\"preprocess\":");
+    cli_put_ready_json(t, text ? text : "null", text ? strlen(text) : 4);
+    free(text);
+    json_decref(json);
+}
+
 static void put_json(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
@@ -203,6 +226,7 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     cli_putf(t, ",\"rows\":%llu,\"deleted_rows\":%llu,\"dim\":%zu,\"model\":", (unsigned long long)info.rows,
              (unsigned long long)info.deleted_rows, picask_table_dim(table));
     cli_put_json(t, picask_table_model_name(table));
+    put_json_preprocess(t, table);
     cli_putf(t, ",\"version\":%llu,\"timestamp\":\"%s\",\"data_version\":", (unsigned long long)info.version,
              time);
     cli_put_json(t, info.data_version);

@@ -184,10 +184,9 @@ const cli_command cli_table_reembed = {
     "compute all vectors again with another model (-m), as a new version",
     options,
     NULL,
-    "Ids, captions and all other columns stay, and the old vectors as a version of their own. A run that "
-    "was\n"
-    "stopped goes on where it was. A picture that cannot be read is named; its row is in the new version\n"
-    "no more, if you say so.\n"
+    "Ids, captions and all other columns stay, and the old vectors as a version of\n"
+    "their own. A run that was stopped goes on where it was. A picture that cannot be\n"
+    "read is named; its row is in the new version no more, if you say so.\n"
     "\n"
     "  picask table reembed -m ViT-B-32\n"
     "  picask table reembed holidays -m ~/models/clip-vit-large-patch14 --decode fast\n",

@@ -79,9 +79,13 @@ void cli_print_command_help(const cli_command *command, const cli_command *paren
            command->alias ? "      also: " : "", command->alias ? command->alias : "");
     printf("%s\n", command->summary);
     if (command->verbs) {
+        int width = 0;
+        for (size_t i = 0; command->verbs[i]; i++)
+            if ((int)strlen(command->verbs[i]->name) > width)
+                width = (int)strlen(command->verbs[i]->name);
         fputs("\n", stdout);
         for (size_t i = 0; command->verbs[i]; i++)
-            printf("  %-7s  %s\n", command->verbs[i]->name, command->verbs[i]->summary);
+            printf("  %-*s  %s\n", width, command->verbs[i]->name, command->verbs[i]->summary);
     }
     if (command->options) {
         fputs("\n", stdout);

@@ -47,7 +47,7 @@ lancelet_status gallery_model_place(const char *asked, char **path, const char *
 /* *path (owned): where a model of the catalogue lies, NULL: not on this machine. check: a file in OpenAI's cache must
  * have the published hash, else CORRUPT. */
 lancelet_status gallery_model_in_caches(const catalogue_entry *e, bool check, char **path, lancelet_error *err) MUST_CHECK;
-/* "put ViT-L-14.pt into ~/.cache/clip or ..."; owned, NULL when memory is out. */
+/* "put ViT-L-14.pt into ~/.cache/clip, or fetch it into ...: hf download ..."; owned, NULL when memory is out. */
 char *gallery_model_put(const catalogue_entry *e);
 /* Of the weights to fetch; *about: no size is published, and this is that of the parameters in float32. */
 uint64_t gallery_model_bytes(const catalogue_entry *e, bool *about);
@@ -129,6 +129,9 @@ lancelet_status gallery_table_load(picask_table *t, bool *exists, lancelet_error
 lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancelet_error *err) MUST_CHECK;
 /* Opens the table's model, or the one asked for after checking that it is the table's. */
 lancelet_status gallery_table_model(picask_table *t, lancelet_error *err) MUST_CHECK;
+/* Would the model's vectors be the table's: their size, pictures' size and probes? False where the table has no probes. */
+lancelet_status gallery_model_agrees(const picask_table *t, picask_model *m, bool *agrees,
+                                     lancelet_error *err) MUST_CHECK;
 const char *gallery_column_name(const picask_table *t, int64_t column); /* NULL for -1 */
 /* The lock of index and reembed runs, `<db>/.<table>.lock`; CONFLICT while a run is going on. *fd: base_unlock. */
 lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_error *err) MUST_CHECK;

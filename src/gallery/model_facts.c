@@ -129,6 +129,18 @@ static uint64_t bytes_at(const char *path)
     return base_file_stat(path, &st, NULL) == LANCELET_OK && st.exists && !st.is_dir ? st.size : 0;
 }
 
+/* Of an index the bytes of its shards. */
+static uint64_t bytes_of_weights(const char *path)
+{
+    weights_file *f = NULL;
+    size_t n = strlen(path);
+    if (n < 5 || strcmp(path + n - 5, ".json") != 0)
+        return bytes_at(path);
+    uint64_t bytes = weights_file_open(path, &f, NULL) == LANCELET_OK ? weights_file_bytes(f) : 0;
+    weights_file_close(f);
+    return bytes;
+}
+
 /* path NULL: not on this machine */
 static lancelet_status card_of_entry(const catalogue_entry *e, const char *path, char **json,
                                      lancelet_error *err)
@@ -139,7 +151,7 @@ static lancelet_status card_of_entry(const catalogue_entry *e, const char *path,
     put(&o, "{");
     put_text(&o, "name", e->name);
     put_number(&o, "dim", e->dim);
-    put_number(&o, "bytes", path ? bytes_at(path) : gallery_model_bytes(e, &about));
+    put_number(&o, "bytes", path ? bytes_of_weights(path) : gallery_model_bytes(e, &about));
     put_json(&o, "bytes_exact", about ? "false" : "true");
     put_text(&o, "path", path);
     put_text(&o, "put", where);

@@ -114,13 +114,6 @@ lancelet_status gallery_file_sha256(const char *path, bool afresh, char out[65],
 
 /* ---- the caches ---- */
 
-/* Weights in a repository, the best first. timm's repositories have the picture's tower alone in model.safetensors, and both
- * in open_clip's file. */
-static const char *const hub_files[] = {
-    "open_clip_model.safetensors",  "open_clip_pytorch_model.safetensors", "model.safetensors",
-    "model.safetensors.index.json", "open_clip_pytorch_model.bin",         "pytorch_model.bin",
-};
-
 /* *path: `file` of the repository in the hub cache, NULL where it is not. */
 static lancelet_status in_hub(const char *repository, const char *file, char **path, lancelet_error *err)
 {
@@ -135,8 +128,8 @@ static lancelet_status in_hub(const char *repository, const char *file, char **p
 
 static lancelet_status any_in_hub(const char *repository, char **path, lancelet_error *err)
 {
-    for (size_t i = 0; i < sizeof hub_files / sizeof *hub_files && !*path; i++)
-        RETURN_IF_ERROR(in_hub(repository, hub_files[i], path, err));
+    for (const char *const *file = model_folder_files; *file && !*path; file++)
+        RETURN_IF_ERROR(in_hub(repository, *file, path, err));
     return LANCELET_OK;
 }
 
@@ -185,9 +178,11 @@ uint64_t gallery_model_bytes(const catalogue_entry *e, bool *about)
 char *gallery_model_put(const catalogue_entry *e)
 {
     char shown[512], *hub = net_hub_folder();
-    char *text = base_format("put %s%s%s into %s", e->openai_file ? e->openai_file : "",
-                             e->openai_file ? " into ~/.cache/clip or " : "", e->hub_id,
-                             hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub");
+    char *text = base_format("%s%s%sfetch it into %s: hf download %s%s%s", e->openai_file ? "put " : "",
+                             e->openai_file ? e->openai_file : "",
+                             e->openai_file ? " into ~/.cache/clip, or " : "",
+                             hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub", e->hub_id,
+                             e->hub_file ? " " : "", e->hub_file ? e->hub_file : "");
     base_free(hub);
     return text;
 }
@@ -232,6 +227,10 @@ static lancelet_status fail_unknown(const char *name, lancelet_error *err)
         base_free(list);
         return LANCELET_NOT_FOUND;
     }
+    base_stat st;
+    if (base_file_stat(name, &st, NULL) == LANCELET_OK && st.exists)
+        return base_fail(err, LANCELET_NOT_FOUND,
+                         "there is no model '%s'; a file or folder begins with / ./ ../ or ~/: -m ./%s", name, name);
     const char *near = catalogue_nearest(name);
     if (near)
         return base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; did you mean %s?", name, near);

@@ -194,16 +194,21 @@ static bool has_vector(void *arg, const char *sha256)
 }
 
 /* A row's vector is there. */
-static void settle(reembed_run *run, reembed_row *row, size_t vector, bool fresh)
+static void settle(reembed_run *run, reembed_row *row, size_t vector)
 {
     row->vector = vector;
     run->done++;
-    if (fresh)
-        run->report->embedded++;
-    else if (vector < vector_cache_loaded(run->vectors))
+    if (vector < vector_cache_loaded(run->vectors))
         run->report->resumed++;
-    else
-        run->report->shared++;
+}
+
+/* What became of the rows of this round; vectors that an earlier one has computed are this run's too. */
+static void count_up(reembed_run *run)
+{
+    picask_reembed_report *r = run->report;
+    uint64_t settled = run->done - run->missing;
+    r->embedded = vector_cache_count(run->vectors) - vector_cache_loaded(run->vectors);
+    r->shared = settled > r->resumed + r->embedded ? settled - r->resumed - r->embedded : 0;
 }
 
 static lancelet_status finish(reembed_run *run, index_job *job, lancelet_error *err)
@@ -223,12 +228,11 @@ static lancelet_status finish(reembed_run *run, index_job *job, lancelet_error *
         unreadable(run, row, job->problem.text);
         return LANCELET_OK;
     }
-    bool fresh = !vector_cache_by_content(run->vectors, job->sha256, &vector);
-    if (fresh)
+    if (!vector_cache_by_content(run->vectors, job->sha256, &vector))
         RETURN_IF_ERROR(vector_cache_add(run->vectors, job->sha256, job->vector, &vector, err));
     if (job->from_file && reembed_file_key(row, key))
         RETURN_IF_ERROR(vector_cache_add_file(run->vectors, key, job->sha256, err));
-    settle(run, row, vector, fresh);
+    settle(run, row, vector);
     return LANCELET_OK;
 }
 
@@ -264,7 +268,7 @@ static lancelet_status settle_known(reembed_run *run, lancelet_error *err)
         if (base_cancelled(run->o.cancel))
             return base_fail_cancelled(err);
         if (reembed_file_key(row, key) && vector_cache_by_file(run->vectors, key, &vector)) {
-            settle(run, row, vector, false);
+            settle(run, row, vector);
         } else if (!row->has_file && (row->uri || run->t->roles.image < 0)) {
             uint8_t *bytes = NULL;
             size_t n;
@@ -332,23 +336,21 @@ static lancelet_status is_done(const reembed_run *run, bool *done, lancelet_erro
 {
     const picask_table *t = run->t;
     const char *made_with = picask_table_model_name(t);
-    const char *probe = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE);
     const char *preprocess = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
     *done = false;
     if (t->dim != picask_model_dim(run->model) || gallery_decoded_fast(preprocess) != run->o.decode_fast)
         return LANCELET_OK;
-    if (probe)
-        return gallery_probe_agrees(run->model, probe, done, err);
+    if (lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE))
+        return gallery_model_agrees(t, run->model, done, err);
     *done = made_with && strcmp(made_with, picask_model_name(run->model)) == 0;
     return LANCELET_OK;
 }
 
 static void count_again(reembed_run *run)
 {
-    picask_reembed_report *r = run->report;
     reembed_rows_free(&run->rows);
     run->done = run->missing = 0;
-    r->shared = r->resumed = 0;
+    run->report->resumed = 0;
 }
 
 /* Does the table name a Python function for its vectors? */
@@ -383,6 +385,7 @@ static lancelet_status round_of(reembed_run *run, lancelet_error *err)
         status = ask(run, err);
     if (status == LANCELET_OK)
         status = embed_rest(run, err);
+    count_up(run);
     if (status == LANCELET_OK)
         status = ask(run, err);
     run->named = true;
@@ -445,7 +448,10 @@ static lancelet_status go(reembed_run *run, lancelet_error *err)
     bool done = false;
     RETURN_IF_ERROR(is_done(run, &done, err));
     if (done) {
+        lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+        lancelet_table_get_info(run->t->lance, &info);
         run->report->unchanged = true;
+        run->report->rows = info.rows;
         remove_folder(run->folder); /* of a run that ended right behind its commit */
         return LANCELET_OK;
     }

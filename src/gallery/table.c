@@ -6,6 +6,7 @@
 #include "gallery/gallery.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads,
@@ -130,6 +131,29 @@ static bool same_size(const picask_table *t, picask_model *m)
     return size == 0 || size == model_image_size(gallery_model_of(m));
 }
 
+lancelet_status gallery_model_agrees(const picask_table *t, picask_model *m, bool *agrees, lancelet_error *err)
+{
+    const char *probe = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE);
+    *agrees = false;
+    if (!probe || picask_model_dim(m) != t->dim || !same_size(t, m))
+        return LANCELET_OK;
+    return gallery_probe_agrees(m, probe, agrees, err);
+}
+
+/* " (512 is ViT-B-32's)": OpenAI's model with vectors of so many numbers, the quickest of several; "": there is none. */
+static const char *whose_size(size_t dim, char out[64])
+{
+    size_t n;
+    const catalogue_entry *all = catalogue_all(&n), *found = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].dim == dim && all[i].openai_file && (!found || all[i].patch > found->patch))
+            found = &all[i];
+    out[0] = '\0';
+    if (found)
+        snprintf(out, 64, " (%zu is %.*s's)", dim, (int)strcspn(found->name, "/"), found->name);
+    return out;
+}
+
 /* Is a model the table's? */
 static lancelet_status check_model(const picask_table *t, picask_model *m, lancelet_error *err)
 {
@@ -137,15 +161,15 @@ static lancelet_status check_model(const picask_table *t, picask_model *m, lance
     const char *probe = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE);
     bool same_name = made_with && strcmp(made_with, picask_model_name(m)) == 0;
     bool by_path = t->asked_model && gallery_is_path(t->asked_model);
+    char whose[64];
     if (picask_model_dim(m) != t->dim && !(made_with && t->asked_model && !same_name))
-        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, %s gives %zu", t->name,
-                         t->dim, picask_model_name(m), picask_model_dim(m));
+        return base_fail(err, LANCELET_INVALID, "table '%s' has vectors of %zu, %s gives %zu%s", t->name, t->dim,
+                         picask_model_name(m), picask_model_dim(m), whose_size(t->dim, whose));
     if (!made_with || (same_name && !(by_path && probe)))
         return LANCELET_OK;
     bool agrees = false;
-    if (probe && picask_model_dim(m) == t->dim)
-        RETURN_IF_ERROR(gallery_probe_agrees(m, probe, &agrees, err));
-    if (agrees && same_size(t, m))
+    RETURN_IF_ERROR(gallery_model_agrees(t, m, &agrees, err));
+    if (agrees)
         return LANCELET_OK;
     if (same_name)
         return base_fail(err, LANCELET_INVALID,
@@ -174,7 +198,8 @@ lancelet_status gallery_table_model(picask_table *t, lancelet_error *err)
     options.threads = t->threads;
     picask_model *m = NULL;
     lancelet_status status = picask_model_open(name, &options, &m, err);
-    if (status == LANCELET_NOT_FOUND && t->asked_model && made_with && !gallery_is_path(name) &&
+    /* of another model that exists the way to it is told; a slip of the finger is not taken for one */
+    if (status == LANCELET_NOT_FOUND && t->asked_model && made_with && catalogue_find(name) &&
         strcmp(gallery_model_canonical(name), made_with) != 0)
         return fail_other_model(t, err);
     if (status == LANCELET_NOT_FOUND && !t->asked_model && !strchr(name, '/') && strcmp(name, picask_model_names()[0]) != 0)

@@ -91,7 +91,7 @@ ok "--overwrite and --append exclude each other" says 2 "exclude each other" "$P
 ok "--decode takes full or fast" says 2 "--decode takes full or fast" "$PICASK" index . --decode quick
 ok "--store-images takes three forms" says 2 "--store-images takes" "$PICASK" index . --store-images some
 ok "no source and no table is exit code 2" says 2 "no table 'absent' in ~" env PICASK_DB="$HOME/db" "$PICASK" index -t absent
-ok "another model than the table's is refused with both names" says 2 "mini-1" "$PICASK" index "$T/pictures" -m other
+ok "another model than the table's is refused with both names" says 2 "was made with mini-1, you asked for vit-l-14" "$PICASK" index "$T/pictures" -m vit-l-14
 
 hostile=$(printf '%s/a\033[31m\tb\nc.jpg' "$T/hostile")
 mkdir -p "$T/hostile"

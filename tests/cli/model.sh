@@ -14,12 +14,13 @@ list_json() {
         'rows[0]["name"] == "mini-1" and [r for r in rows if r["name"] == "ViT-B-32/openai"][0]["openai_sha256"].startswith("40d36571") and all(set(("source","licence","recall","hub_sha256","bytes","path")) <= set(r) for r in rows[1:])'
 }
 ok "model list --json has source, licence, recall, SHA-256, bytes and path" list_json
+wider_than_80() { sed 's/·/./g' "$T/out" | awk '{ gsub(/\033\[[0-9]*m/, "") } length($0) > 80 { print; bad = 1 } END { exit !bad }'; }
 if have_terminal; then
-    table() { terminal 80 30 "'$PICASK' model list" && ! awk 'length($0) > 90 { print; bad = 1 } END { exit !bad }' "$T/out" && contains "$(cat "$T/out")" "ViT-L-14/openai" && contains "$(cat "$T/out")" "1.7 GB"; }
+    table() { terminal 80 30 "'$PICASK' model list" && ! wider_than_80 && contains "$(cat "$T/out")" "ViT-L-14/openai" && contains "$(cat "$T/out")" "1.7 GB"; }
     ok "model list fits 80 columns of a terminal" table
 fi
 
-absent() { expect_status 0 "$PICASK" model info ViT-L/14 && contains "$(cat "$T/out")" "not on this machine" && contains "$(cat "$T/out")" "put ViT-L-14.pt into ~/.cache/clip or openai/clip-vit-large-patch14 into ~/.cache/huggingface/hub"; }
+absent() { expect_status 0 "$PICASK" model info ViT-L/14 && contains "$(cat "$T/out")" "not on this machine" && contains "$(cat "$T/out")" "put ViT-L-14.pt into ~/.cache/clip, or fetch it into ~/.cache/huggingface/hub: hf download openai/clip-vit-large-patch14 model.safetensors"; }
 ok "model info of a model that is not here says where to put it" absent
 ok "a model that is not here is refused with the place to put it" says 2 "ViT-L-14/openai is not on this machine (1.7 GB); put ViT-L-14.pt into ~/.cache/clip" "$PICASK" embed -m vit-l-14 --text x
 no_pull() { ! grep -q pull "$T/err"; }
@@ -33,6 +34,7 @@ printf 'hello' >"$HOME/.cache/clip/ViT-B-32.pt"
 ok "a file of OpenAI's cache with another hash is exit code 1 of model check" says 1 "its SHA-256 is 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824, not 40d365715913c9da" "$PICASK" model check ViT-B-32
 rm "$HOME/.cache/clip/ViT-B-32.pt"
 ok "model takes one name" says 2 "takes one name" "$PICASK" model info mini mini-1
+ok "model list takes none" says 2 "model list takes no name; of one model: picask model info mini" "$PICASK" model list mini
 
 if ! python3 -c 'import numpy' 2>/dev/null; then
     skip "models of generated weights" "Python has no module numpy"
@@ -55,6 +57,22 @@ forms() {
 ok "every form of a model by path or name makes the same vectors" forms
 here() { (cd "$T/f32" && expect_status 0 "$PICASK" embed -m . --text "a photo of a cat" --text "" && cmp "$T/out" "$T/expected" && expect_status 0 "$PICASK" embed -m ./model.safetensors --text x) && cp -r "$T/f32" "$HOME/" && expect_status 0 "$PICASK" embed -m '~/f32' --text "a photo of a cat" --text "" && cmp "$T/out" "$T/expected"; }
 ok "a path may be . or begin with ./ or ~/" here
+
+shards() {
+    to=$hub/models--openai--clip-vit-base-patch16
+    mkdir -p "$to/refs" "$to/snapshots" && cp -r "$T/shards" "$to/snapshots/c2" && printf c2 >"$to/refs/main" &&
+        expect_status 0 "$PICASK" model list && awk -F '\t' '$1 == "ViT-B-16/openai" && $3 > 1000000 && $4 ~ /index.json$/ { good = 1 } END { exit !good }' "$T/out"
+    code=$?
+    rm -r "$to"
+    return $code
+}
+ok "model list counts the bytes of all shards" shards
+no_dot() { (cd "$T" && says 2 "there is no model 'f32'; a file or folder begins with / ./ ../ or ~/: -m ./f32" "$PICASK" embed -m f32 --text x); }
+ok "a folder that is named like a model is told its path" no_dot
+if have_terminal; then
+    narrow() { terminal 80 30 "'$PICASK' model check '$T/f32'; '$PICASK' model info ViT-L-14" && ! wider_than_80 && contains "$(cat "$T/out")" "put ViT-L-14.pt into ~/.cache/clip"; }
+    ok "model check and info fit 80 columns of a terminal" narrow
+fi
 
 info() { expect_status 0 "$PICASK" model info "$T/open" && contains "$(cat "$T/out")" "safetensors: float16" && contains "$(cat "$T/out")" "openai, at most 77 tokens" && contains "$(cat "$T/out")" "224 x 224"; }
 ok "model info of a path says shapes, tokenizer and how the weights are held" info
@@ -98,6 +116,7 @@ same_model() {
 cut -f 2 "$T/found" >"$T/ids"
 ok "search takes the same CLIP as safetensors, PyTorch's file, float16" same_model
 ok "another CLIP is refused with both names" says 2 "table 'pictures' was made with tiny/clip, you asked for mini; change it: picask table reembed -m mini" "$PICASK" search -m mini a dog
+ok "a slip of the finger is not taken for another model" says 2 "there is no model 'ViT-L-14/opanai'; did you mean ViT-L-14/openai?" "$PICASK" search -m ViT-L-14/opanai a dog
 ok "another CLIP by path is refused" says 2 "was made with tiny/clip, you asked for $T/other" "$PICASK" search -m "$T/other" a dog
 others() { expect_status 0 "$PICASK" sample -n 1 && expect_status 0 "$PICASK" show 2 && expect_status 0 "$PICASK" ask "a dog" && expect_status 0 "$PICASK" search --id 1 -n 2 && expect_status 0 "$PICASK" search "$T/pictures/000000377575.jpg" -n 1 && contains "$(cat "$T/out")" 000000377575; }
 ok "sample, show, ask and search by picture work on its table" others

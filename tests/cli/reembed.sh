@@ -10,7 +10,8 @@ six_rows
 ok "the new model is asked for" says 2 "-m NAME" "$PICASK" table reembed
 ok "a model that is not there is refused before anything starts" says 2 "ViT-L-14/openai is not on this machine" "$PICASK" table reembed -m ViT-L-14
 ok "the wrong model is told the way" says 2 "was made with mini-1, you asked for $TOY; change it: picask table reembed -m $TOY" "$PICASK" search dog -m "$TOY"
-same_model() { expect_status 0 "$PICASK" table reembed -m mini && contains "$(cat "$T/out")" "nothing to do" && expect_status 0 "$PICASK" table info --json && json_lines "$T/out" 'rows[0]["version"] == 1'; }
+same_model() { expect_status 0 "$PICASK" table reembed -m mini && contains "$(cat "$T/out")" "nothing to do" && expect_status 0 "$PICASK" table info --json && json_lines "$T/out" 'rows[0]["version"] == 1' &&
+    expect_status 0 "$PICASK" table reembed -m mini --json && json_lines "$T/out" 'rows[0]["unchanged"] and rows[0]["rows"] == 6 and rows[0]["version"] == 1'; }
 ok "the table's own model changes nothing" same_model
 other_model() {
     expect_status 0 "$PICASK" table reembed -m "$TOY" && contains "$(cat "$T/out")" "6 embedded" &&
@@ -33,6 +34,8 @@ fast() {
         expect_status 0 "$PICASK" index "$T/pictures" -t fast --decode fast -v && contains "$(cat "$T/err")" "was made with --decode full, this run decodes fast"
 }
 ok "how a table's pictures were decoded is remembered" fast
+told() { expect_status 0 "$PICASK" table info && contains "$(cat "$T/out")" "made with mini-1, JPEGs decoded fast" && expect_status 0 "$PICASK" table info fast --json && json_lines "$T/out" 'rows[0]["preprocess"]["decode"] == "full" and rows[0]["preprocess"]["size"] == 260'; }
+ok "table info says it" told
 
 rm "$T/pictures/000000000285.jpg"
 head -c 3000 "$T/pictures/000000252332.jpg" >"$T/cut" && mv "$T/cut" "$T/pictures/000000252332.jpg"

@@ -13,6 +13,7 @@ info() {
     expect_status 0 "$PICASK" table info && contains "$(cat "$T/out")" "mini-1" && contains "$(cat "$T/out")" "captions.tsv" &&
         contains "$(tail -4 "$T/out")" "lancedb.connect(\"$T/db\").open_table(\"pictures\")" && contains "$(tail -1 "$T/out")" "SELECT * FROM '$T/db/pictures.lance'"
 }
+ok "table list takes no name" says 2 "table list takes no name; of one table: picask table info x" "$PICASK" table list x
 ok "table info ends with the lines that open the table in Python and DuckDB" info
 info_json() { expect_status 0 "$PICASK" table info pictures --json && json_lines "$T/out" 'rows[0]["rows"] == 6 and rows[0]["dim"] == 384 and rows[0]["columns"]["id"] == "int64" and rows[0]["columns"]["vector"] == "fixed_size_list<float32, 384>" and "lancedb" in rows[0]["python"] and [s.rsplit("/", 1)[1] for s in rows[0]["sources"]] == ["captions.tsv"]'; }
 ok "table info --json has rows, model, columns and remembered sources" info_json

@@ -6,8 +6,9 @@ little-endian); beside them the pictures and vocab.json (the 1,000 tokens that f
     make_clip_golden.py [MODEL...]      all models, or those named alone, to see their figures (nothing is written then)
 
 Each model is also computed in fp64 and by open_clip (fp32), which must agree; and with the other activation, which must
-not. Pictures are PNG, so that the vectors do not hang on a JPEG decoder; resize and crop are Pillow's, as OpenAI's
-preprocessing calls it (transformers begins the crop a pixel earlier where the rest is 3 more than a multiple of 4).
+not. Pictures are PNG, so that the vectors do not hang on a JPEG decoder; resize and crop are Pillow's. Where the crop would
+begin at half a pixel OpenAI's preprocessing rounds and transformers' rounds down: all pictures come as transformers', then as
+OpenAI's.
 Needs torch, transformers, open_clip_torch, Pillow; for 49,408 tokens the shared data."""
 import hashlib
 import json
@@ -64,7 +65,7 @@ def pictures():
         "grey_224.png": lambda: example("000000001000.jpg", (224, 224))().convert("L"),
         "palette_large.png": lambda: drawn(1203, 700).quantize(64),
         "strip.png": lambda: drawn(331, 29),
-        "tall_odd.png": lambda: drawn(177, 240),  # 224 x 303: the crop begins at 39.5, which rounds to 40
+        "tall_odd.png": lambda: drawn(177, 240),  # 224 x 303: the crop begins at 39.5: at 39, or at 40 as OpenAI's
     }
     for name, f in make.items():
         if not (OUT / name).exists():
@@ -72,8 +73,9 @@ def pictures():
     return list(make)
 
 
-def preprocess(path, size):
-    """OpenAI's transform (torchvision's Resize and CenterCrop on a Pillow image) -> float32 [3, size, size]"""
+def preprocess(path, size, openai=False):
+    """transformers' CLIPImageProcessor with Pillow, or OpenAI's transform (torchvision's Resize and CenterCrop on a Pillow
+    image) -> float32 [3, size, size]"""
     p = Image.open(path).convert("RGB")
     w, h = p.size
     if w <= h:
@@ -82,7 +84,7 @@ def preprocess(path, size):
         w, h = int(size * w / h), size
     if (w, h) != p.size:
         p = p.resize((w, h), Image.BICUBIC)
-    left, top = int(round((w - size) / 2.0)), int(round((h - size) / 2.0))
+    left, top = (int(round((n - size) / 2.0)) if openai else (n - size) // 2 for n in (w, h))
     a = np.asarray(p.crop((left, top, left + size, top + size)), np.float32) / np.float32(255)
     a = (a - np.array(cw.MEAN, np.float32)) / np.array(cw.STD, np.float32)
     return torch.from_numpy(a).permute(2, 0, 1).contiguous()
@@ -152,7 +154,7 @@ def run(model, width, layers, vocab, kind, files):
     ids = [token(t, truncation=True, max_length=m.context)["input_ids"] for t in TEXTS]
     assert all(i[0] == vocab - 2 and i[-1] == vocab - 1 and len(i) <= 77 for i in ids), ids
     assert len(ids[-1]) == 77
-    pixels = [preprocess(OUT / f, m.size) for f in files]
+    pixels = [preprocess(OUT / f, m.size) for f in files] + [preprocess(OUT / f, m.size, True) for f in files]
     weights = {n: cw.values(n, s, bits, dtype) for n, s in m.tensors().items()}
     got = transformers_vectors(m, weights, ids, pixels, torch.float32)
     exact = transformers_vectors(m, weights, ids, pixels, torch.float64)
@@ -161,7 +163,7 @@ def run(model, width, layers, vocab, kind, files):
     del weights
     peer = open_clip_vectors(m, bits, dtype, ids, pixels)
     apart = lambda a, b: max(np.abs(x - y).max() for x, y in zip(a, b))
-    alike = [float((x @ x.T - 2 * np.eye(len(x))).max()) for x in got]
+    alike = [float((x @ x.T - 2 * np.eye(len(x))).max()) for x in (got[0], got[1][:len(files)])]
     print(f"{model} {width} {layers} {kind}: fp64 differs by {apart(got, exact):.1e}, open_clip {apart(got, peer):.1e}, "
           f"the other activation {apart(got, other):.1e}; nearest texts {alike[0]:.3f}, pictures {alike[1]:.3f}", flush=True)
     assert apart(got, exact) < 2e-5 and apart(got, peer) < 2e-5 and apart(got, other) > 1e-3 and max(alike) < 0.98
@@ -190,7 +192,8 @@ def main():
             blob += rows.astype("<f4").tobytes()
     if sys.argv[1:]:
         return
-    golden = {"what": "unit vectors of texts, then pictures, of each run: golden.f32 from `offset` (in floats), rows of `dim`",
+    golden = {"what": "unit vectors of texts, of pictures in transformers' crop and in OpenAI's, of each run: golden.f32 from `offset` "
+                      "(in floats), rows of `dim`",
               "texts": TEXTS, "pictures": files, "ids": tokens, "runs": runs}
     text = json.dumps(golden, ensure_ascii=False, separators=(",", ":"))
     (OUT / "golden.json").write_text(text.replace('{"model"', '\n{"model"') + "\n")

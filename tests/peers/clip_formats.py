@@ -26,7 +26,7 @@ def same_vectors(t, model, form, dtype, as_file):
     if form == "openai" and dtype == "bf16":
         dtype = "f16"  # OpenAI published none, and what is no matrix stays fp32 there
     weights = write(t, "m", form, dtype, model=model)
-    want = cg.vectors(model, "quarter", "bf16" if dtype == "bf16" else "f16")
+    want = cg.vectors(model, "quarter", "bf16" if dtype == "bf16" else "f16", form)
     cg.equal(t, weights if as_file or form == "openai" else weights.parent, want, f"{model} {form} {dtype}")
     shutil.rmtree(weights.parent)
 
@@ -48,7 +48,7 @@ def test_fp32_weights_are_read_in_full(t):
     for model in ("ViT-B-32", "ViT-H-14"):
         for form in ("hf", "openclip-bin"):
             weights = write(t, f"{model}-{form}", form, "f32", 24, model=model)
-            cg.equal(t, weights.parent, cg.vectors(model, "quarter", "f32"), f"{model} {form}")
+            cg.equal(t, weights.parent, cg.vectors(model, "quarter", "f32", form), f"{model} {form}")
 
 
 def test_a_text_ends_at_its_first_end_token_and_is_cut_at_77(t):
@@ -59,7 +59,7 @@ def test_a_text_ends_at_its_first_end_token_and_is_cut_at_77(t):
 
 
 def test_the_activation_comes_from_the_config_and_changes_the_vectors(t):
-    want = cg.vectors("ViT-B-32", "quarter", "f16")
+    want = cg.vectors("ViT-B-32", "quarter", "f16", "hf")
     for form in ("hf", "openclip"):
         weights = write(t, form, form, "f16", activation="gelu")
         cosine, difference = cg.far(cg.embed(t, weights.parent, cg.golden["texts"]), want[0])

@@ -25,7 +25,7 @@ def check(t, model):
     r = next(r for r in cg.runs("full") if r["model"] == model)
     bits = 24 if r["values"] == "f32" else 11
     weights = cw.write(t.tmp / "m", cw.Clip(model, "full", r["layers"], 49408), form, dtype, bits)
-    want = cg.vectors(model, "full", r["values"])
+    want = cg.vectors(model, "full", r["values"], form)
     cg.equal(t, weights, want, model)
     if r["layers"] == "all":
         cg.equal(t, weights, want, model, PICASK_ISA="avx2")

@@ -22,12 +22,13 @@ def runs(width):
     return [r for r in golden["runs"] if r["width"] == width]
 
 
-def vectors(model, width, values):
-    """-> texts [8, dim], pictures [6, dim]"""
+def vectors(model, width, values, form):
+    """-> texts [8, dim], pictures [6, dim] as the library does that publishes in this format"""
     r = next(r for r in runs(width) if (r["model"], r["values"]) == (model, values))
-    n = len(golden["texts"]) + len(PICTURES)
+    n = len(golden["texts"]) + 2 * len(PICTURES)
     v = blob[r["offset"]:r["offset"] + n * r["dim"]].reshape(n, r["dim"])
-    return v[:len(golden["texts"])], v[len(golden["texts"]):]
+    texts, transformers, openai = numpy.split(v, [len(golden["texts"]), n - len(PICTURES)])
+    return texts, openai if form.startswith("open") else transformers
 
 
 def environment(t):

@@ -25,6 +25,17 @@ static void control_characters_become_question_marks(void **state)
     assert_string_equal(err.text, "a?b?[31m???é");
 }
 
+/* names out of archives, and a "%.100s" that ends in the middle of a character */
+static void bytes_that_are_no_utf_8_become_question_marks(void **state)
+{
+    (void)state;
+    lancelet_error err;
+    base_fail(&err, LANCELET_IO, "a%s %.1s", "\xFF\xC3\xED\xA0\x80", "é");
+    assert_string_equal(err.text, "a????? ?");
+    base_error_prefix(&err, "%.2s", "né");
+    assert_string_equal(err.text, "n?: a????? ?");
+}
+
 static void long_text_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -94,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_status_are_put_and_returned),
         cmocka_unit_test(control_characters_become_question_marks),
+        cmocka_unit_test(bytes_that_are_no_utf_8_become_question_marks),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(the_reason_follows_the_sentence),
         cmocka_unit_test(the_reason_survives_a_long_path),

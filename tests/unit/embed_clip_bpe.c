@@ -556,7 +556,7 @@ static void a_broken_vocabulary_is_corrupt(void **state)
         const char *vocab, *merges, *says;
     } broken[] = {
         {"", "", "vocab.json is not JSON"},
-        {"[]", "", "not an object of tokens"},
+        {"[]", "", "vocab.json: the vocabulary is not an object of tokens"},
         {"{}", "", "not an object of tokens"},
         {"{\"a\":0,\"<|startoftext|>\":1}", "", "no token <|endoftext|>"},
         {"{\"a\":0,\"<|endoftext|>\":1}", "", "no token <|startoftext|>"},
@@ -566,7 +566,7 @@ static void a_broken_vocabulary_is_corrupt(void **state)
         {"{\"a\":1e0}", "", "\"a\" no id of its own"},
         {"{\"a\":0,\"a\":1}", "", "vocab.json is not JSON: duplicate"},
         {VOCAB, "a b\nab\n", "merge 1 is not two tokens"},
-        {VOCAB, "a b c\n", "merge 0 is not two tokens"},
+        {VOCAB, "a b c\n", "merges.txt: merge 0 is not two tokens"},
         {VOCAB, "a c\n", "merge 0 (\"a\" and \"c\")"},
         {VOCAB, "b a\n", "merge 0 (\"b\" and \"a\")"},
     };
@@ -775,11 +775,11 @@ static void a_broken_tokenizer_json_is_corrupt(void **state)
 {
     (void)state;
     static const char *const broken[][3] = {
-        {"'merges':[", "'merges':[[],", "model.merges[0] is not two tokens"},
+        {"'merges':[", "'merges':[[],", "tokenizer.json: model.merges[0] is not two tokens"},
         {"'merges':[", "'merges':['a c',", "merge 0 (\"a\" and \"c\")"},
         {"'merges':[", "'merges':[['a',1],", "model.merges[0] is not two tokens"},
-        {"'merges':['a b</w>','a b','ab ab</w>']", "'merges':{}", "no array model.merges"},
-        {"'a':0,", "'a':1,", "no id of its own"},
+        {"'merges':['a b</w>','a b','ab ab</w>']", "'merges':{}", "tokenizer.json: there is no array model.merges"},
+        {"'a':0,", "'a':1,", "tokenizer.json: the vocabulary gives token"},
         {"}}", "}", "tokenizer.json is not JSON"},
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {

@@ -242,14 +242,13 @@ static void sizes_come_from_the_shapes_of_open_clips_tensors(void **s)
     model *m = open_model(write_toy(folder, &(toy){0}), NULL);
     assert_int_equal(model_dim(m), 8);
     assert_int_equal(model_image_size(m), 8);
-    assert_string_equal(model_format(m), "safetensors");
     const char *architecture = model_metadata(m, "architecture");
     assert_has(architecture, "\"patch\":4,\"layers\":2,\"width\":64,\"heads\":1,\"mlp\":256");
     assert_has(architecture, "\"context\":77,\"vocabulary\":49408,\"layers\":2,\"width\":64,\"heads\":1,\"mlp\":256");
     assert_has(architecture, "\"activation\":\"QuickGELU\"");
     assert_has(model_preprocess(m), "\"size\":8,");
     assert_has(model_preprocess(m), "\"mean\":[0.48145467,0.4578275,0.40821072],\"std\":[0.26862955,0.2613026,0.2757771]");
-    assert_has(model_preprocess(m), "\"resize\":\"shortest side, centre crop\"");
+    assert_has(model_preprocess(m), "\"resize\":\"shortest side, centre crop\",");
     assert_has(model_preprocess(m), "\"tokenizer\":\"openai\",\"max_tokens\":77}");
     model_close(m);
 }
@@ -368,7 +367,8 @@ static void what_open_clips_config_says_must_fit_the_tensors_and_the_towers(void
         {",\"custom_text\":true", "", "", "", LANCELET_OK, NULL},
         {"", "", "", "\"interpolation\":\"bilinear\"", LANCELET_UNSUPPORTED,
          "preprocess_cfg.interpolation is 'bilinear'; only 'bicubic'"},
-        {"", "", "", "\"resize_mode\":\"longest\"", LANCELET_UNSUPPORTED, "preprocess_cfg.resize_mode is 'longest'"},
+        {"", "", "", "\"resize_mode\":\"longest\"", LANCELET_UNSUPPORTED,
+         "preprocess_cfg.resize_mode is neither 'shortest' nor 'squash'"},
         {"", "", "", "\"size\":[8,9]", LANCELET_CORRUPT, "preprocess_cfg.size is 9, but the tensors' shapes make it 8"},
         {"", "", "", "\"mean\":[0.5,0.5]", LANCELET_CORRUPT, "preprocess_cfg.mean is not three numbers"},
         {"", "", "", "\"std\":[1,0,1]", LANCELET_CORRUPT, "preprocess_cfg.std is not three numbers"},
@@ -439,13 +439,13 @@ static void what_a_preprocessor_says_must_be_what_is_done(void **s)
         const char *said;
     } cases[] = {
         {"{\"size\":{\"shortest_edge\":8},\"crop_size\":{\"height\":8,\"width\":8},\"resample\":3}", LANCELET_OK,
-         "centre crop"},
-        {"{\"size\":8,\"crop_size\":8,\"rescale_factor\":0.00392156862745098}", LANCELET_OK, "centre crop"},
+         "centre crop rounded down"},
+        {"{\"size\":8,\"crop_size\":8,\"rescale_factor\":0.00392156862745098}", LANCELET_OK, "centre crop rounded down"},
         {"{\"size\":{\"height\":8,\"width\":8}}", LANCELET_OK, "to the square"},
         {"{\"image_mean\":[0.5,0.5,0.5]}", LANCELET_OK, "\"mean\":[0.5,0.5,0.5]"},
         {"{\"size\":{\"shortest_edge\":9}}", LANCELET_CORRUPT, "size.shortest_edge is 9, but the tensors' shapes make it 8"},
         {"{\"crop_size\":9}", LANCELET_CORRUPT, "crop_size is 9"},
-        {"{\"resample\":2}", LANCELET_CORRUPT, "resample is 2"},
+        {"{\"resample\":2}", LANCELET_UNSUPPORTED, "resample is not 3, bicubic"},
         {"{\"do_center_crop\":false}", LANCELET_UNSUPPORTED, "do_center_crop is not true"},
         {"{\"do_normalize\":false}", LANCELET_UNSUPPORTED, "do_normalize is not true"},
         {"{\"rescale_factor\":1}", LANCELET_UNSUPPORTED, "rescale_factor is not 1/255"},
@@ -503,6 +503,9 @@ static void the_activation_is_never_guessed(void **s)
     char path[4200];
     snprintf(path, sizeof path, "%s", write_toy(folder, &like_b32));
     assert_refused(path, NULL, LANCELET_UNSUPPORTED, "put its open_clip_config.json beside the file, or name the model");
+    toy hf = like_b32;
+    hf.hf = true;
+    assert_refused(write_toy(folder, &hf), NULL, LANCELET_UNSUPPORTED, "put its config.json beside the file");
     assert_refused(path, "no-such-model", LANCELET_UNSUPPORTED, "nothing says whether the model was trained with QuickGELU");
 
     model *m = open_model(path, "ViT-B-32/openai");
@@ -581,6 +584,57 @@ static void a_model_is_called_by_its_name_its_hub_folder_or_its_file(void **s)
     m = open_model(write_toy(folder, &hf), NULL);
     assert_string_equal(model_name(m), "copy");
     model_close(m);
+    /* and what was converted into a config of another model's keeps its own activation */
+    put(folder, "config.json",
+        "{\"model_type\":\"clip\",\"_name_or_path\":\"openai/clip-vit-base-patch32\","
+        "\"vision_config\":{\"hidden_act\":\"gelu\"},\"text_config\":{\"num_attention_heads\":1,\"hidden_act\":\"gelu\"}}");
+    m = open_model(write_toy(folder, &hf), NULL);
+    assert_has(model_metadata(m, "architecture"), "\"GELU\"");
+    model_close(m);
+}
+
+static const char *opened_in(const char *folder)
+{
+    static char name[256];
+    model *m = open_model(folder, NULL);
+    snprintf(name, sizeof name, "%s", base_path_name(model_path(m)));
+    model_close(m);
+    return name;
+}
+
+static void a_folder_stands_for_the_best_weights_in_it(void **s)
+{
+    (void)s;
+    const char *folder = scratch_folder();
+    put(folder, "open_clip_config.json", open_clip("", "", "", ""));
+    put(folder, "config.json", transformers("", HEADS, HEADS));
+    assert_refused(folder, NULL, LANCELET_NOT_FOUND, "there are no weights in ");
+    write_toy_as(folder, "mine.safetensors", &(toy){0});
+    assert_string_equal(opened_in(folder), "mine.safetensors");
+    put(folder, "ViT-B-32.pt", "");
+    assert_refused(folder, NULL, LANCELET_INVALID, "ViT-B-32.pt and mine.safetensors: name one");
+    write_toy(folder, &(toy){.hf = true});
+    assert_string_equal(opened_in(folder), "model.safetensors");
+    /* as in repositories of timm, which have another layout in model.safetensors */
+    put(folder, "model.safetensors", "the picture's tower");
+    write_toy(folder, &(toy){0});
+    assert_string_equal(opened_in(folder), "open_clip_model.safetensors");
+}
+
+static void what_is_no_model_says_so(void **s)
+{
+    (void)s;
+    const char *folder = scratch_folder();
+    char path[4200];
+    static const char empty[] = "{\"encoder.weight\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    snprintf(path, sizeof path, "%s/x.safetensors", folder);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    uint8_t length[8] = {sizeof empty - 1};
+    assert_int_equal(fwrite(length, 1, 8, f), 8);
+    assert_int_equal(fwrite(empty, 1, sizeof empty - 1, f), sizeof empty - 1);
+    fclose(f);
+    assert_refused(path, NULL, LANCELET_UNSUPPORTED, "its tensors are not called as a CLIP's are");
 }
 
 /* ---- vocabulary ---- */
@@ -600,7 +654,7 @@ static void a_token_table_needs_the_vocabulary_that_it_was_made_for(void **s)
     lancelet_error err;
     model *m = NULL;
     assert_int_not_equal(model_open(write_toy(folder, &(toy){.hf = true, .vocabulary = 600}), NULL, &m, &err), LANCELET_OK);
-    assert_has(err.text, "tokenizer.json: ");
+    assert_has(err.text, "model.safetensors: tokenizer.json lacks the added token");
 }
 
 static void a_tokenizer_beside_the_weights_may_have_fewer_tokens_than_the_table_rows(void **s)
@@ -796,6 +850,8 @@ int main(void)
         cmocka_unit_test(weights_are_not_taken_for_a_model_of_other_sizes),
         cmocka_unit_test(heads_are_those_of_the_config),
         cmocka_unit_test(a_model_is_called_by_its_name_its_hub_folder_or_its_file),
+        cmocka_unit_test(a_folder_stands_for_the_best_weights_in_it),
+        cmocka_unit_test(what_is_no_model_says_so),
         cmocka_unit_test(a_token_table_needs_the_vocabulary_that_it_was_made_for),
         cmocka_unit_test(a_tokenizer_beside_the_weights_may_have_fewer_tokens_than_the_table_rows),
         cmocka_unit_test(texts_together_are_as_texts_alone),

@@ -143,7 +143,7 @@ static void every_failed_allocation_in_resizing_and_writing_is_reported(void **s
             base_buffer buffer = {0};
             base_fault_fail_alloc(nth);
             lancelet_status status = what == 0   ? image_resize(&in, 30, 20, &out, &err)
-                                     : what == 1 ? image_resize_crop(&in, 20, &out, &err)
+                                     : what == 1 ? image_resize_crop(&in, 20, IMAGE_CROP_TORCHVISION, &out, &err)
                                      : what == 2 ? image_write_jpeg(&in, 90, &buffer, &err)
                                                  : image_write_png(&in, &buffer, &err);
             bool fired = base_fault_fired();

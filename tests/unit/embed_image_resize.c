@@ -94,7 +94,7 @@ static void sizes_that_make_no_sense_are_refused(void **state)
     lancelet_error err;
     base_picture in = noise_picture(4, 4), out = {0};
     assert_int_equal(image_resize(&in, 0, 4, &out, &err), LANCELET_INVALID);
-    assert_int_equal(image_resize_crop(&in, 0, &out, &err), LANCELET_INVALID);
+    assert_int_equal(image_resize_crop(&in, 0, IMAGE_CROP_TORCHVISION, &out, &err), LANCELET_INVALID);
     assert_int_equal(image_fit(&in, 4, -1, false, &out, &err), LANCELET_INVALID);
     assert_null(out.rgb);
     base_picture_free(&in);
@@ -131,7 +131,7 @@ static void clip_preprocessing_equals_the_reference(void **state)
         assert_int_equal(pixels_size, 224 * 224 * 3);
         assert_int_equal(tensor_size, 224 * 224 * 3 * sizeof *made);
         assert_ok(image_decode(bytes, n, NULL, 0, &whole, NULL, &err), err);
-        assert_ok(image_resize_crop(&whole, 224, &crop, &err), err);
+        assert_ok(image_resize_crop(&whole, 224, IMAGE_CROP_TORCHVISION, &crop, &err), err);
         if (memcmp(crop.rgb, pixels, pixels_size) != 0)
             fail_msg("%s: pixels differ", names[i][0]);
         image_normalise(&crop, 255, mean, std, made);
@@ -146,6 +146,26 @@ static void clip_preprocessing_equals_the_reference(void **state)
     }
 }
 
+/* Of 7 columns the crop of 4 begins at 1.5: torchvision takes 2, transformers 1; of 9 at 2.5: both take 2. */
+static void a_crop_begins_where_its_peer_begins_it(void **state)
+{
+    (void)state;
+    static const struct {
+        int width, torchvision, transformers;
+    } cases[] = {{7, 2, 1}, {9, 2, 2}, {8, 2, 2}, {4, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int crop = IMAGE_CROP_TORCHVISION; crop <= IMAGE_CROP_TRANSFORMERS; crop++) {
+            lancelet_error err;
+            base_picture in = noise_picture(cases[i].width, 4), out = {0};
+            int first = crop == IMAGE_CROP_TORCHVISION ? cases[i].torchvision : cases[i].transformers;
+            assert_ok(image_resize_crop(&in, 4, (image_crop)crop, &out, &err), err);
+            for (int y = 0; y < 4; y++)
+                assert_memory_equal(out.rgb + (size_t)y * 12, in.rgb + ((size_t)y * (size_t)in.width + (size_t)first) * 3, 12);
+            base_picture_free(&in);
+            base_picture_free(&out);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +175,7 @@ int main(void)
         cmocka_unit_test(fit_keeps_the_aspect_and_never_enlarges_unasked),
         cmocka_unit_test(sizes_that_make_no_sense_are_refused),
         cmocka_unit_test(clip_preprocessing_equals_the_reference),
+        cmocka_unit_test(a_crop_begins_where_its_peer_begins_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,10 @@ static void a_table_takes_its_model_in_any_spelling(void **state)
     o.threads = 1;
     o.no_sync = true;
     assert_ok(run_index(at("in"), &o), error);
+    picask_table_options slip = PICASK_TABLE_OPTIONS_INIT;
+    slip.model = "ViT-L-14/opanai"; /* is not taken for another model */
+    assert_int_equal(picask_table_open(at("db"), "pictures", &slip, &t, &error), LANCELET_NOT_FOUND);
+    assert_string_equal(error.text, "there is no model 'ViT-L-14/opanai'; did you mean ViT-L-14/openai?");
     static const char *const names[] = {NULL, "ViT-B/32", "vit-b-32/OPENAI"};
     for (size_t i = 0; i < 3; i++) {
         picask_table_options to = PICASK_TABLE_OPTIONS_INIT;
@@ -133,15 +137,15 @@ static void a_model_that_is_not_here_says_where_to_put_it(void **state)
 {
     (void)state;
     char *hub = base_format(
-        "ViT-B-16/dfn2b is not on this machine (about 598 MB); put apple/DFN2B-CLIP-ViT-B-16 into %s",
+        "ViT-B-16/dfn2b is not on this machine (about 598 MB); fetch it into %s: hf download apple/DFN2B-CLIP-ViT-B-16",
         at("hub"));
     assert_refused("apple/dfn2b-clip-vit-b-16", LANCELET_NOT_FOUND, hub);
     base_free(hub);
     unsetenv("HF_HUB_CACHE");
     unsetenv("XDG_CACHE_HOME");
     assert_refused("ViT-L/14", LANCELET_NOT_FOUND,
-                   "ViT-L-14/openai is not on this machine (1.7 GB); put ViT-L-14.pt into ~/.cache/clip or "
-                   "openai/clip-vit-large-patch14 into ~/.cache/huggingface/hub");
+                   "ViT-L-14/openai is not on this machine (1.7 GB); put ViT-L-14.pt into ~/.cache/clip, or "
+                   "fetch it into ~/.cache/huggingface/hub: hf download openai/clip-vit-large-patch14 model.safetensors");
 }
 
 static void a_name_that_is_none_or_several_is_helped(void **state)
@@ -187,6 +191,18 @@ static void the_same_clip_in_another_precision_is_the_same_model(void **state)
         at("wide"), at("wide"));
     assert_string_equal(error.text, sentence);
     base_free(sentence);
+    /* nor is the table re-embedded with it already */
+    picask_reembed_options ro = PICASK_REEMBED_OPTIONS_INIT;
+    picask_reembed_report told;
+    ro.no_sync = true;
+    ro.cache = at("cache");
+    assert_ok(picask_table_reembed(at("db"), "pictures", at("f16"), &ro, &told, &error), error);
+    assert_true(told.unchanged);
+    assert_int_equal(told.rows, 1);
+    assert_ok(picask_table_reembed(at("db"), "pictures", at("wide"), &ro, &told, &error), error);
+    assert_false(told.unchanged);
+    assert_int_equal(told.embedded, 1);
+    assert_ok(picask_table_reembed(at("db"), "pictures", at("f32"), &ro, &told, &error), error);
     /* by itself the table asks for a file that no name leads to */
     picask_results *r = NULL;
     assert_ok(picask_table_open(at("db"), "pictures", NULL, &t, &error), error);

@@ -34,8 +34,13 @@ lancelet_status image_probe(const uint8_t *bytes, size_t n, const image_limits *
 
 /* Pillow's Image.resize((width, height), BICUBIC), antialiased, to the byte. */
 lancelet_status image_resize(const base_picture *in, int width, int height, base_picture *out, lancelet_error *err) MUST_CHECK;
+/* Where a centre crop begins when (n - side) / 2 is no whole number: the two peers differ by a pixel at every other one. */
+typedef enum image_crop {
+    IMAGE_CROP_TORCHVISION = 0, /* rounded, halves to the even number: OpenAI's and open_clip's preprocessing */
+    IMAGE_CROP_TRANSFORMERS     /* rounded down: CLIPImageProcessor */
+} image_crop;
 /* CLIP's: shorter side to `side` (longer truncated as torchvision does), centre crop side x side. */
-lancelet_status image_resize_crop(const base_picture *in, int side, base_picture *out, lancelet_error *err) MUST_CHECK;
+lancelet_status image_resize_crop(const base_picture *in, int side, image_crop crop, base_picture *out, lancelet_error *err) MUST_CHECK;
 /* Fits into max_width x max_height keeping the aspect, never enlarging unless `enlarge`; at least 1 x 1. */
 lancelet_status image_fit(const base_picture *in, int max_width, int max_height, bool enlarge, base_picture *out, lancelet_error *err) MUST_CHECK;
 /* (pixel/divisor - mean[c]) / std[c] in float32 into out [3, height, width]. Mini: divisor 1, mean 127, std 128. */

@@ -291,14 +291,14 @@ lancelet_status image_resize(const base_picture *in, int width, int height, base
     return resize_part(in, width, height, 0, 0, width, height, resize_kernels_here(), out, err);
 }
 
-/* Python's round((n - side) / 2): halves to the even number. */
-static int crop_offset(int n, int side)
+/* (n - side) / 2 as a whole number; n >= side. Python's round takes halves to the even number. */
+static int crop_offset(int n, int side, image_crop crop)
 {
     int d = n - side, half = d / 2;
-    return half + (d % 2 != 0 && half % 2 != 0);
+    return half + (crop == IMAGE_CROP_TORCHVISION && d % 2 != 0 && half % 2 != 0);
 }
 
-lancelet_status image_resize_crop(const base_picture *in, int side, base_picture *out, lancelet_error *err)
+lancelet_status image_resize_crop(const base_picture *in, int side, image_crop crop, base_picture *out, lancelet_error *err)
 {
     if (!in->rgb || in->width < 1 || in->height < 1 || side < 1)
         return base_fail(err, LANCELET_INVALID, "cannot resize %d x %d pixels to a square of %d", in->width, in->height, side);
@@ -307,7 +307,7 @@ lancelet_status image_resize_crop(const base_picture *in, int side, base_picture
     int64_t stretched = (int64_t)side * longer / shorter;
     if (stretched > INT32_MAX)
         return base_fail(err, LANCELET_LIMIT, "%d x %d pixels are too narrow for a square of %d", in->width, in->height, side);
-    int whole = (int)stretched, offset = crop_offset(whole, side);
+    int whole = (int)stretched, offset = crop_offset(whole, side, crop);
     return wide ? resize_part(in, whole, side, offset, 0, side, side, resize_kernels_here(), out, err)
                 : resize_part(in, side, whole, 0, offset, side, side, resize_kernels_here(), out, err);
 }

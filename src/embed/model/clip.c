@@ -93,7 +93,10 @@ static lancelet_status describe_preprocessing(clip *m, lancelet_error *err)
               base_buffer_printf(&b,
                                  ",\"size\":%zu,\"decode\":\"full\",\"upright\":true,\"resize\":\"%s\","
                                  "\"filter\":\"bicubic a=-0.5, antialiased, 8 bit between passes (Pillow)\"",
-                                 c->side, c->squash ? "to the square, aspect not kept" : "shortest side, centre crop") &&
+                                 c->side,
+                                 c->squash                           ? "to the square, aspect not kept"
+                                 : c->crop == IMAGE_CROP_TORCHVISION ? "shortest side, centre crop"
+                                                                     : "shortest side, centre crop rounded down") &&
               append_colours(&b, "mean", c->mean) && append_colours(&b, "std", c->std) &&
               base_buffer_printf(&b, ",\"tokenizer\":\"%s\",\"max_tokens\":%zu}",
                                  clip_bpe_profile_name(clip_bpe_profile_of(m->bpe)), c->positions);
@@ -166,14 +169,11 @@ static size_t batch_of(const clip *m)
 static void facts(const void *self, model_facts *out)
 {
     const clip *m = self;
-    const char *packed_from = weights_file_metadata(m->weights, "picask.source_format");
     *out = (model_facts){.name = m->config.name,
                          .dim = m->config.dim,
                          .image_size = (int)m->config.side,
                          .batch = batch_of(m),
-                         .preprocess = m->preprocess,
-                         .file_bytes = weights_file_bytes(m->weights),
-                         .format = packed_from ? packed_from : weights_format_name(weights_file_format(m->weights))};
+                         .preprocess = m->preprocess};
 }
 
 static const char *metadata(const void *self, const char *key)
@@ -257,7 +257,7 @@ static lancelet_status prepare(const void *self, const base_picture *in, base_pi
 {
     const clip_config *c = &((const clip *)self)->config;
     int side = (int)c->side;
-    return c->squash ? image_resize(in, side, side, out, err) : image_resize_crop(in, side, out, err);
+    return c->squash ? image_resize(in, side, side, out, err) : image_resize_crop(in, side, c->crop, out, err);
 }
 
 static lancelet_status embed_pixels(void *context, const uint8_t *rgb, float *out, lancelet_error *err)

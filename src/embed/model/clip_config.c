@@ -135,19 +135,20 @@ static char *name_of_path(const char *path)
     return dot && dot > file ? base_strndup(file, (size_t)(dot - file)) : base_strdup(file);
 }
 
-/* Such an archive, or the packed form of one. */
-static bool is_torchscript(const weights_file *weights)
+static product_activation activation_of(const catalogue_entry *e)
 {
-    const char *packed_from = weights_file_metadata(weights, "picask.source_format");
-    return weights_file_format(weights) == WEIGHTS_TORCHSCRIPT ||
-           (packed_from && strcmp(packed_from, weights_format_name(WEIGHTS_TORCHSCRIPT)) == 0);
+    return e->quick_gelu ? PRODUCT_QUICK_GELU : PRODUCT_GELU;
 }
 
-/* Of an entry that only the config or the file's name points at: NULL where its sizes are others. Fine-tuned weights say
- * what they came from, and have its sizes as a rule, not always. */
-static const catalogue_entry *fitting(const clip_config *c, const catalogue_entry *e)
+/* Of an entry that only the config or the file's name points at: NULL where its sizes or its activation are others.
+ * Fine-tuned weights say what they came from, converted ones whose config they were given; both may differ from it. */
+static const catalogue_entry *fitting(const clip_config_reader *r, const catalogue_entry *e)
 {
-    return e && e->dim == c->dim && e->image_size == c->side ? e : NULL;
+    const clip_config *c = r->c;
+    bool fits = e && e->dim == c->dim && e->image_size == c->side;
+    for (int kind = CLIP_IMAGE; kind <= CLIP_TEXT && fits && r->said_by; kind++)
+        fits = c->tower[kind].activation == activation_of(e);
+    return fits ? e : NULL;
 }
 
 /* The catalogue's entry, from what the caller, the cache's folder, the config or the file's name says. The name is the
@@ -162,9 +163,9 @@ static lancelet_status settle_name(clip_config_reader *r, const weights_file *we
     else if (hub_id)
         c->entry = catalogue_find(hub_id);
     else if (r->hub_id && strchr(r->hub_id, '/'))
-        c->entry = fitting(c, catalogue_find(r->hub_id));
-    else if (is_torchscript(weights))
-        c->entry = fitting(c, catalogue_find(base_path_name(from->path)));
+        c->entry = fitting(r, catalogue_find(r->hub_id));
+    else if (weights_file_format(weights) == WEIGHTS_TORCHSCRIPT)
+        c->entry = fitting(r, catalogue_find(base_path_name(from->path)));
     if (from->name || hub_id)
         c->name = base_strdup(c->entry ? c->entry->name : from->name ? from->name : hub_id);
     else
@@ -220,7 +221,7 @@ void clip_config_says(clip_config_reader *r, product_activation image, product_a
 static void read_all(clip_config_reader *r, const weights_file *weights, const clip_names *names, const model_source *from)
 {
     clip_config *c = r->c;
-    bool torchscript = is_torchscript(weights);
+    bool torchscript = weights_file_format(weights) == WEIGHTS_TORCHSCRIPT;
     if (torchscript) /* openai/CLIP's model.py has no other */
         clip_config_says(r, PRODUCT_QUICK_GELU, PRODUCT_QUICK_GELU, "OpenAI's TorchScript archive");
     char *folder = base_path_parent(from->path);
@@ -234,16 +235,16 @@ static void read_all(clip_config_reader *r, const weights_file *weights, const c
     if (r->status == LANCELET_OK)
         r->status = check_entry(c, r->err);
     if (r->status == LANCELET_OK && c->entry) {
-        product_activation known = c->entry->quick_gelu ? PRODUCT_QUICK_GELU : PRODUCT_GELU;
-        clip_config_says(r, known, known, c->entry->name);
+        clip_config_says(r, activation_of(c->entry), activation_of(c->entry), c->entry->name);
         settle_preprocessing(r);
     }
     if (r->status == LANCELET_OK && !r->said_by)
         r->status =
             base_fail(r->err, LANCELET_UNSUPPORTED,
                       "nothing says whether the model was trained with QuickGELU or exact GELU, and the wrong one gives "
-                      "wrong vectors: put its open_clip_config.json beside the file, or name the model (-m "
-                      "ARCH/PRETRAINED, see 'picask model list')");
+                      "wrong vectors: put its %s beside the file, or name the model (-m ARCH/PRETRAINED, see 'picask model "
+                      "list')",
+                      names->openai ? "open_clip_config.json" : "config.json");
     settle_heads(r);
 }
 
@@ -255,6 +256,7 @@ lancelet_status clip_config_read(const weights_file *weights, const clip_names *
         .mean = {0.48145466f, 0.4578275f, 0.40821073f},
         .std = {0.26862954f, 0.26130258f, 0.27577711f},
         .end_token = -1,
+        .crop = names->openai ? IMAGE_CROP_TORCHVISION : IMAGE_CROP_TRANSFORMERS,
     };
     RETURN_IF_ERROR(read_sizes(weights, names, out, err));
     clip_config_reader r = {.c = out, .err = err, .status = LANCELET_OK};

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "embed/image/image.h"
 #include "embed/model/catalogue.h"
 #include "embed/model/clip_names.h"
 #include "embed/model/family.h"
@@ -27,6 +28,7 @@ typedef struct clip_config {
     size_t positions;             /* tokens a text may have */
     float mean[3], std[3];        /* of pixels from 0 to 1, red, green, blue */
     bool squash;                  /* pictures are resized to a square whatever their shape; else shorter side, centre crop */
+    image_crop crop;              /* as the library does that publishes in this naming */
     int64_t end_token;            /* the token whose state is the text's; -1: the one with the highest id */
     const catalogue_entry *entry; /* of the model's name, or NULL */
     char *name;                   /* what a table records; owned: clip_config_free */

@@ -131,16 +131,11 @@ static void load(clip_config_reader *r, const char *folder, const char *file, js
     char *path = base_path_join(folder, file);
     uint8_t *bytes = NULL;
     size_t n = 0;
-    base_stat st;
-    if (!path) {
-        r->status = base_fail_memory(r->err);
-        return;
-    }
-    r->status = base_file_stat(path, &st, r->err);
-    if (r->status == LANCELET_OK && st.exists)
-        r->status = base_file_read(path, MAX_FILE, &bytes, &n, r->err);
+    r->status = path ? base_file_read(path, MAX_FILE, &bytes, &n, r->err) : base_fail_memory(r->err);
     base_free(path);
-    if (r->status != LANCELET_OK || !bytes)
+    if (r->status == LANCELET_NOT_FOUND)
+        r->status = LANCELET_OK;
+    if (!bytes)
         return;
     json_error_t json_error;
     *out = json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES, &json_error);
@@ -257,7 +252,8 @@ static void read_preprocessor(const part *p)
     check_flag(p, "do_resize", true);
     check_flag(p, "do_rescale", true);
     check_flag(p, "do_normalize", true);
-    check_size(p, "resample", 3); /* Pillow's number for bicubic */
+    if (whole(p, "resample", 3) != 3) /* Pillow's number for bicubic */
+        fail(p, LANCELET_UNSUPPORTED, "resample", "is not 3, bicubic: no other is computed here");
     const json_t *factor = member_of(p, "rescale_factor");
     if (factor && !(fabs(json_number_value(factor) * 255 - 1) < 1e-6))
         fail(p, LANCELET_UNSUPPORTED, "rescale_factor", "is not 1/255");
@@ -369,8 +365,8 @@ static void read_preprocess_cfg(const part *p)
     check_word(p, "interpolation", "bicubic");
     check_word(p, "mode", "RGB");
     c->squash = mode && strcmp(mode, "squash") == 0;
-    if (!c->squash)
-        check_word(p, "resize_mode", "shortest");
+    if (member_of(p, "resize_mode") && !c->squash && !(mode && strcmp(mode, "shortest") == 0))
+        fail(p, LANCELET_UNSUPPORTED, "resize_mode", "is neither 'shortest' nor 'squash', which are computed here");
     p->r->said_resize = mode != NULL;
     p->r->said_colours = member_of(p, "mean") != NULL;
     read_colours(p, "mean", -1e3f, c->mean);

@@ -17,12 +17,9 @@ static lancelet_status load(const char *folder, vocabulary_file *f, lancelet_err
     char *path = base_path_join(folder, f->name);
     if (!path)
         return base_fail_memory(err);
-    base_stat st;
-    lancelet_status status = base_file_stat(path, &st, err);
-    if (status == LANCELET_OK && st.exists)
-        status = base_file_read(path, MAX_FILE, &f->bytes, &f->n, err);
+    lancelet_status status = base_file_read(path, MAX_FILE, &f->bytes, &f->n, err);
     base_free(path);
-    return status;
+    return status == LANCELET_NOT_FOUND ? LANCELET_OK : status;
 }
 
 static lancelet_status open_from(const clip_config *config, clip_bpe_profile profile, vocabulary_file *json,
@@ -31,13 +28,9 @@ static lancelet_status open_from(const clip_config *config, clip_bpe_profile pro
     lancelet_status status;
     if (json->bytes) {
         status = clip_bpe_open_tokenizer_json((const char *)json->bytes, json->n, out, err);
-        if (status != LANCELET_OK && status != LANCELET_MEMORY)
-            base_error_prefix(err, "%s", json->name);
     } else if (vocab->bytes && merges->bytes) {
         status = clip_bpe_open_vocab(profile, (const char *)vocab->bytes, vocab->n, (const char *)merges->bytes, merges->n,
                                      out, err);
-        if (status != LANCELET_OK && status != LANCELET_MEMORY)
-            base_error_prefix(err, "%s and %s", vocab->name, merges->name);
     } else if (config->vocabulary == OWN_TOKENS) {
         status = clip_bpe_open_builtin(profile, out, err);
     } else {

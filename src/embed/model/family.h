@@ -13,8 +13,6 @@ typedef struct model_facts {
     int image_size;         /* side in pixels of what the image tower sees */
     size_t batch;           /* pictures a call from which on more in one call gain nothing; 1: each alone is as fast */
     const char *preprocess; /* JSON for picask.preprocess */
-    uint64_t file_bytes;    /* of the weights */
-    const char *format;     /* of the file: "safetensors", ... */
 } model_facts;
 
 typedef struct model_family {
@@ -36,7 +34,7 @@ typedef struct model_family {
     void (*close)(void *self);
 } model_family;
 
-/* Where a model comes from; read while it is opened. */
+/* Where a model comes from. `path` lives as long as the model, the rest is read while it is opened. */
 typedef struct model_source {
     const char *path; /* of the file or index the weights came from: configs and vocabularies lie beside it */
     const char *name; /* what the caller knows the model by, "ViT-B-32/openai"; NULL: the file says */

@@ -42,7 +42,9 @@ static lancelet_status open_config(mini *m, const char *path, lancelet_error *er
         text = (const char *)file;
     }
     if (!text)
-        return base_fail(err, LANCELET_UNSUPPORTED, "the file has no picask.config in its metadata: it is not a model of picask");
+        return base_fail(err, LANCELET_UNSUPPORTED, 
+                         "this is no model that is computed here: its tensors are not called as a CLIP's are, and its "
+                         "metadata has no picask.config");
     lancelet_status status = model_config_parse(text, n, &m->config, err);
     base_free(file);
     return status;
@@ -110,9 +112,7 @@ static void facts(const void *self, model_facts *out)
                          .dim = m->config.dim,
                          .image_size = (int)m->config.size,
                          .batch = 1,
-                         .preprocess = preprocess ? preprocess : "{}",
-                         .file_bytes = weights_file_bytes(m->weights),
-                         .format = weights_format_name(weights_file_format(m->weights))};
+                         .preprocess = preprocess ? preprocess : "{}"};
 }
 
 static const char *metadata(const void *self, const char *key) { return weights_file_metadata(((const mini *)self)->weights, key); }

@@ -23,11 +23,52 @@ struct model_context {
     void *context; /* of the family */
 };
 
-/* The weights in a folder of Hugging Face's layout, the best first. */
-static const char *const folder_files[] = {
-    "model.safetensors",           "model.safetensors.index.json", "open_clip_model.safetensors",
-    "open_clip_pytorch_model.bin", "pytorch_model.bin",
+const char *const model_folder_files[] = {
+    "open_clip_model.safetensors",  "open_clip_pytorch_model.safetensors", "model.safetensors",
+    "model.safetensors.index.json", "open_clip_pytorch_model.bin",         "pytorch_model.bin", NULL,
 };
+
+/* *out: folder/name where that is a file, else NULL. */
+static lancelet_status file_in(const char *folder, const char *name, char **out, lancelet_error *err)
+{
+    base_stat st;
+    char *path = base_path_join(folder, name);
+    if (!path)
+        return base_fail_memory(err);
+    lancelet_status status = base_file_stat(path, &st, err);
+    if (status == LANCELET_OK && st.exists && !st.is_dir)
+        *out = path;
+    else
+        base_free(path);
+    return status;
+}
+
+static bool ends(const char *name, const char *with)
+{
+    size_t n = strlen(name), tail = strlen(with);
+    return n > tail && strcmp(name + n - tail, with) == 0;
+}
+
+/* The one file of weights with a name of its own, as OpenAI's "ViT-B-32.pt" has. */
+static lancelet_status only_weights(const char *folder, char **out, lancelet_error *err)
+{
+    base_names names = {0};
+    const char *found = NULL;
+    RETURN_IF_ERROR(base_dir_list(folder, &names, err));
+    lancelet_status status = LANCELET_OK;
+    for (size_t i = 0; i < names.n && status == LANCELET_OK; i++) {
+        if (!ends(names.name[i], ".pt") && !ends(names.name[i], ".safetensors"))
+            continue;
+        if (found)
+            status = base_fail(err, LANCELET_INVALID, "there are several files of weights in %s, %s and %s: name one",
+                               folder, found, names.name[i]);
+        found = names.name[i];
+    }
+    if (status == LANCELET_OK && found)
+        status = file_in(folder, found, out, err);
+    base_names_free(&names);
+    return status;
+}
 
 /* *out: path itself, or the weights in the folder at path. */
 static lancelet_status weights_path(const char *path, char **out, lancelet_error *err)
@@ -40,20 +81,15 @@ static lancelet_status weights_path(const char *path, char **out, lancelet_error
         *out = base_strdup(path);
         return *out ? LANCELET_OK : base_fail_memory(err);
     }
-    for (size_t i = 0; i < sizeof folder_files / sizeof *folder_files; i++) {
-        char *candidate = base_path_join(path, folder_files[i]);
-        if (!candidate)
-            return base_fail_memory(err);
-        lancelet_status status = base_file_stat(candidate, &st, err);
-        if (status == LANCELET_OK && st.exists && !st.is_dir) {
-            *out = candidate;
-            return LANCELET_OK;
-        }
-        base_free(candidate);
-        RETURN_IF_ERROR(status);
-    }
-    return base_fail(err, LANCELET_NOT_FOUND, "there are no weights in %s: model.safetensors or pytorch_model.bin is looked for",
-                     path);
+    for (const char *const *name = model_folder_files; *name && !*out; name++)
+        RETURN_IF_ERROR(file_in(path, *name, out, err));
+    if (!*out)
+        RETURN_IF_ERROR(only_weights(path, out, err));
+    return *out ? LANCELET_OK
+                : base_fail(err, LANCELET_NOT_FOUND,
+                            "there are no weights in %s: model.safetensors, pytorch_model.bin, open_clip's names for "
+                            "them, or one .pt or .safetensors file is looked for",
+                            path);
 }
 
 static lancelet_status open_family(model *m, const model_source *from, const char *config, const char *vocab, lancelet_error *err)
@@ -119,8 +155,6 @@ size_t model_dim(const model *m) { return m->facts.dim; }
 const char *model_preprocess(const model *m) { return m->facts.preprocess; }
 const char *model_metadata(const model *m, const char *key) { return m->family->metadata(m->self, key); }
 const char *model_path(const model *m) { return m->path; }
-const char *model_format(const model *m) { return m->facts.format; }
-uint64_t model_file_bytes(const model *m) { return m->facts.file_bytes; }
 int model_image_size(const model *m) { return m->facts.image_size; }
 size_t model_batch(const model *m) { return m->facts.batch ? m->facts.batch : 1; }
 

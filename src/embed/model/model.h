@@ -9,7 +9,11 @@
 typedef struct model model;
 typedef struct model_context model_context;
 
-/* `path`: a file of weights, or a folder in Hugging Face's layout: a safetensors file with `picask.config` in its metadata (the
+/* The names that weights have in a folder of Hugging Face's layout, the best first, NULL at the end. open_clip's come first:
+ * timm's repositories have the picture's tower alone in model.safetensors, and both in open_clip's file. */
+extern const char *const model_folder_files[];
+
+/* `path`: a file of weights, or a folder with one of those (or with one .pt or .safetensors file): a safetensors file with `picask.config` in its metadata (the
  * mini family) or a CLIP in any published format (weights_file.h). `name`: what the caller knows it by, a catalogue name like
  * "ViT-B-32/openai"; NULL: taken from the file. Maps it, checks every shape; touches no weights of a tower before that tower
  * is used. */
@@ -25,8 +29,6 @@ size_t model_dim(const model *m);             /* numbers a vector */
 const char *model_preprocess(const model *m); /* JSON for picask.preprocess; borrowed */
 const char *model_metadata(const model *m, const char *key); /* any metadata entry of the file; NULL if absent */
 const char *model_path(const model *m);       /* of the weights */
-const char *model_format(const model *m);     /* of the weights: "safetensors", ...; static */
-uint64_t model_file_bytes(const model *m);
 int model_image_size(const model *m);         /* side in pixels, for image_decode's min_side */
 size_t model_batch(const model *m);           /* pictures in one call that make it fastest; 1: each alone is as fast */
 

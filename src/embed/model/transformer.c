@@ -26,10 +26,12 @@ lancelet_status transformer_scratch_create(const transformer *t, const product_k
 {
     enum { PIECES = 8 };
     size_t each = (size_t)(threads > 0 ? threads : 1), attention = 0, wide = 0, at[PIECES + 1] = {0};
-    bool fits = product_attention_floats(k, t->d_model / t->heads, max_tokens, &attention) && base_mul_size(t->d_model, 3, &wide);
-    const size_t piece[PIECES][2] = {
-        {max_tokens, t->d_model},    {max_tokens, t->d_model},    {max_tokens, greater(wide, t->mlp)}, {max_sequences, t->d_model},
-        {max_sequences, t->d_model}, {max_sequences, greater(t->d_model, t->mlp)}, {each, k->scratch}, {each, attention},
+    bool fits = product_attention_floats(k, t->d_model / t->heads, max_tokens, &attention) &&
+                base_mul_size(t->d_model, 3, &wide);
+    const size_t piece[PIECES][2] = { /* in the order of the struct */
+        {max_tokens, t->d_model},    {max_tokens, t->d_model},    {max_tokens, greater(wide, t->mlp)},
+        {max_sequences, t->d_model}, {max_sequences, t->d_model}, {max_sequences, greater(t->d_model, t->mlp)},
+        {each, k->scratch},          {each, attention},
     };
     for (int i = 0; fits && i < PIECES; i++) {
         size_t floats;
@@ -37,7 +39,8 @@ lancelet_status transformer_scratch_create(const transformer *t, const product_k
                base_add_size(at[i], floats / 16 * 16, &at[i + 1]);
     }
     if (!fits || at[PIECES] > SIZE_MAX / sizeof(float))
-        return base_fail(err, LANCELET_LIMIT, "%zu tokens of %zu numbers are more than memory can hold", max_tokens, t->d_model);
+        return base_fail(err, LANCELET_LIMIT, "%zu tokens of %zu numbers are more than memory can hold", max_tokens,
+                         t->d_model);
     transformer_scratch *s = base_alloc(sizeof *s);
     float *all = base_alloc_aligned(at[PIECES] * sizeof *all);
     if (!s || !all) {
@@ -103,8 +106,8 @@ typedef struct stack {
     const transformer_scratch *s;
 } stack;
 
-static void product(const stack *st, const tensor_matrix *w, const product_states *x, product_activation activation, bool add,
-                    const product_states *out, const tensor_matrix *next)
+static void product(const stack *st, const tensor_matrix *w, const product_states *x, product_activation activation,
+                    bool add, const product_states *out, const tensor_matrix *next)
 {
     product_run(st->k, st->pool,
                 &(product_call){.w = {w}, .n = 1, .x = x, .out = out, .activation = activation, .add = add, .next = next},
@@ -112,8 +115,8 @@ static void product(const stack *st, const tensor_matrix *w, const product_state
 }
 
 /* What follows attention: `attended` becomes the MLP's input on the way. */
-static void finish_block(const stack *st, const transformer_layer *l, const product_states *x, const product_states *attended,
-                         float *hidden, const tensor_matrix *next)
+static void finish_block(const stack *st, const transformer_layer *l, const product_states *x,
+                         const product_states *attended, float *hidden, const tensor_matrix *next)
 {
     product_states h = {x->tokens, hidden, st->t->mlp};
     product(st, &l->out, attended, PRODUCT_LINEAR, true, x, &l->fc1);

@@ -4,6 +4,7 @@
 
 enum {
     PART_ROWS = 64,       /* rows of weights in a part: with their block of channels they fit the second-level cache */
+    SHORT_PART_ROWS = 32, /* where they go by one panel at most: a part takes some 10 microseconds */
     ROWS_MULTIPLE = 8,    /* of a part: whole tiles */
     PARTS_PER_THREAD = 4, /* at least: so that no thread waits long at the end */
     FEWEST_VECTORS = 2,   /* fewer tokens are all tail */
@@ -79,7 +80,7 @@ static void run_part(void *arg, size_t i, int worker)
     if (following < r->parts[c->n])
         next = part_of(r, following, &next_row, &unused);
     else
-        next_row = (size_t)worker * PART_ROWS;
+        next_row = (size_t)worker * r->part_rows;
     if (next && next_row < next->n) {
         p.next_step = next->k * (next->dtype == TENSOR_F32 ? 4 : 2);
         p.next = (const uint8_t *)next->data + next_row * p.next_step;
@@ -92,12 +93,13 @@ void product_run(const product_kernels *k, base_pool *pool, const product_call *
     const product_tokens *t = call->x->tokens;
     if (t->m == 0)
         return;
-    product_region r = {.k = k, .call = call, .scratch = scratch, .part_rows = PART_ROWS, .groups = 1};
+    product_region r = {.k = k, .call = call, .scratch = scratch, .groups = 1,
+                        .part_rows = t->panels > 1 ? PART_ROWS : SHORT_PART_ROWS};
     size_t threads = (size_t)base_pool_threads(pool), rows = 0;
     for (size_t i = 0; i < call->n; i++)
         rows += call->w[i]->n;
     r.threads = threads;
-    size_t parts = (rows + PART_ROWS - 1) / PART_ROWS;
+    size_t parts = (rows + r.part_rows - 1) / r.part_rows;
     if (parts < PARTS_PER_THREAD * threads) {
         size_t each = (parts + threads - 1) / threads; /* parts of a thread, as equal as rows allow */
         r.part_rows = tensor_round_up((rows + threads * each - 1) / (threads * each), ROWS_MULTIPLE);
@@ -178,7 +180,8 @@ void product_to_rows(base_pool *pool, const product_states *s, float *rows)
     turn(pool, (turn_region){.to_rows = rows, .s = s});
 }
 
-bool product_scratch_floats(const product_kernels *k, size_t m, size_t widest_k, size_t widest_n, int threads, size_t *floats)
+bool product_scratch_floats(const product_kernels *k, size_t m, size_t widest_k, size_t widest_n, int threads,
+                            size_t *floats)
 {
     size_t width, states, each;
     return base_add_size(widest_k, widest_n, &width) && base_mul_size(m, width, &states) &&
@@ -196,7 +199,8 @@ void product_linear(const product_kernels *k, base_pool *pool, const product_job
     product_states out = {&tokens, turned ? turned_out : job->out, job->weights->n};
     if (turned)
         product_from_rows(pool, job->x, &x);
-    product_run(k, pool, &(product_call){.w = {job->weights}, .n = 1, .x = &x, .out = &out, .activation = job->activation}, own);
+    product_call call = {.w = {job->weights}, .n = 1, .x = &x, .out = &out, .activation = job->activation};
+    product_run(k, pool, &call, own);
     if (turned)
         product_to_rows(pool, &out, job->out);
 }

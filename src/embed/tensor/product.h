@@ -33,7 +33,8 @@ typedef struct product_job {
 
 /* Floats of scratch that product_linear needs for up to m rows with these widths, for a pool of `threads`; false when the
  * number does not fit. */
-bool product_scratch_floats(const product_kernels *k, size_t m, size_t widest_k, size_t widest_n, int threads, size_t *floats);
+bool product_scratch_floats(const product_kernels *k, size_t m, size_t widest_k, size_t widest_n, int threads,
+                            size_t *floats);
 /* out = activation(x w^T + bias). scratch: aligned to 64. pool: NULL: this thread. */
 void product_linear(const product_kernels *k, base_pool *pool, const product_job *job, float *scratch);
 

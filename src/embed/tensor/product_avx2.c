@@ -7,10 +7,12 @@
 #include "embed/tensor/tensor.h"
 #include "embed/tensor/unroll.h"
 
-enum { PANEL_K = 512, STRIP_ROWS = 8, TAIL_TOKENS = 3, TAIL_SUMS = 16 };
+enum { PANEL_K = 512, STRIP_ROWS = 8, TAIL_TOKENS = 6, TAIL_SUMS = 16 };
 #define STRIP_ROWS_OF(VECTORS) ((VECTORS) == 1 ? 8 : 4)
-#define TAIL_ROWS_OF(TOKENS) ((TOKENS) == 1 ? 8 : 4)
-#define TAIL_CASES CASE(1, 8) CASE(1, 4) CASE(2, 4) CASE(3, 4) CASE(1, 1) CASE(2, 1) CASE(3, 1)
+#define TAIL_ROWS_OF(TOKENS) ((TOKENS) == 1 ? 8 : (TOKENS) == 2 ? 4 : 2)
+#define TAIL_CASES                                                                                                     \
+    CASE(1, 8) CASE(2, 4) CASE(3, 2) CASE(4, 2) CASE(5, 2) CASE(6, 2)                                                  \
+    CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1)
 #define TILE_CASES                                                                                                     \
     CASE(1, 1) CASE(2, 1) CASE(4, 1) CASE(8, 1) CASE(1, 2) CASE(2, 2) CASE(4, 2) CASE(1, 3) CASE(2, 3) CASE(4, 3)
 

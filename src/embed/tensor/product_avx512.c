@@ -41,8 +41,14 @@ static inline vf v_lane_numbers(void)
 }
 
 /* Sums of the two halves of a and of b, in quarters a a b b; then of the pairs of quarters. */
-static inline vf fold_halves(vf a, vf b) { return v_add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee)); }
-static inline vf fold_quarters(vf a, vf b) { return v_add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd)); }
+static inline vf fold_halves(vf a, vf b)
+{
+    return v_add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+}
+static inline vf fold_quarters(vf a, vf b)
+{
+    return v_add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
 
 /* Lane i: the sum of the lanes of s[i]. */
 static inline vf v_sums(const vf s[VW])

@@ -5,7 +5,7 @@
  * the channels: a weight is broadcast from where the file is mapped. The channels are cut in blocks whose part of the panel
  * stays in the first-level cache, and sums wait in `out` between them. While a block is computed, the weights of the next
  * are fetched. 16-bit weights are widened a block at a time, once for all panels.
- * Tail: a tile is up to TAIL_TOKENS tokens by a few rows, its lanes along the channels, added across at the end of a block. */
+ * Tail: a tile is up to TAIL_TOKENS tokens by a few rows, its lanes along the channels, added across at a block's end. */
 #include <string.h>
 
 #include "embed/tensor/product_table.h"
@@ -21,7 +21,7 @@ enum {
 };
 
 /* Into the second-level cache. A macro: GCC takes a function that does nothing else for one without effect. */
-#define PREFETCH(P) __builtin_prefetch((P), 0, 2)
+#define PREFETCH(P) __builtin_prefetch((const void *)(P), 0, 2)
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t bytes_of(tensor_dtype dtype) { return dtype == TENSOR_F32 ? 4 : 2; }
@@ -37,8 +37,8 @@ typedef struct panel_tile {
     float *out;              /* [rows][vectors * VW] */
     const float *bias;       /* [rows] or NULL */
     bool add;                /* to what lies in out */
-    /* fetched meanwhile, or NULL: for each 16 channels a line of each row of the weights that come next, their rows next_step
-     * and their lines next_line bytes apart */
+    /* fetched meanwhile, or NULL: for each 16 channels a line of each row of the weights that come next, their rows
+     * next_step and their lines next_line bytes apart */
     const uint8_t *next;
     size_t next_step, next_line;
 } panel_tile;
@@ -141,19 +141,19 @@ typedef struct tail_tile {
     size_t out_step;
     const float *bias; /* [rows] or NULL */
     bool add;
-    const uint8_t *next; /* rows that are fetched meanwhile, row_step apart */
+    size_t ahead;     /* bytes (modulo 2^64) from a weight to the one that is fetched meanwhile */
 } tail_tile;
 
 ALWAYS_INLINE void tail_steps(size_t tokens, size_t rows, tensor_dtype dtype, const tail_tile *t, size_t i, size_t left,
                               vf s[TAIL_SUMS])
 {
-    vf x[TAIL_TOKENS];
-    UNROLL for (size_t j = 0; j < tokens; j++)
-        x[j] = v_load_part(t->x + j * t->x_step + i, left);
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        vf w = v_weights(dtype, t->w + r * t->row_step + i * bytes_of(dtype), left);
-        UNROLL for (size_t j = 0; j < tokens; j++)
-            s[j * rows + r] = v_fma(w, x[j], s[j * rows + r]);
+    vf w[STRIP_ROWS];
+    UNROLL for (size_t r = 0; r < rows; r++)
+        w[r] = v_weights(dtype, t->w + r * t->row_step + i * bytes_of(dtype), left);
+    UNROLL for (size_t j = 0; j < tokens; j++) {
+        vf x = v_load_part(t->x + j * t->x_step + i, left);
+        UNROLL for (size_t r = 0; r < rows; r++)
+            s[j * rows + r] = v_fma(w[r], x, s[j * rows + r]);
     }
 }
 
@@ -166,7 +166,7 @@ ALWAYS_INLINE void tail_sums(size_t tokens, size_t rows, tensor_dtype dtype, con
     size_t line = LINE / bytes_of(dtype);
     for (; i + line <= t->k; i += line) {
         UNROLL for (size_t r = 0; r < rows; r++)
-            PREFETCH(t->next + r * t->row_step + i * bytes_of(dtype));
+            PREFETCH((uintptr_t)(t->w + r * t->row_step + i * bytes_of(dtype)) + t->ahead);
         UNROLL for (size_t j = 0; j < line; j += VW)
             tail_steps(tokens, rows, dtype, t, i + j, VW, s);
     }
@@ -231,12 +231,13 @@ static void tail_block(tensor_dtype dtype, size_t tokens, size_t rows, const tai
             now.x += token * t->x_step;
             now.out += token * t->out_step + r;
             now.bias = t->bias ? t->bias + r : NULL;
-            now.next = now.w;
+            now.ahead = 0;
             if (g == 0 && r + ahead < rows)
-                now.next = now.w + ahead * t->row_step;
+                now.ahead = ahead * t->row_step;
             else if (g == 0 && next)
-                now.next = next + (r + ahead - rows) * t->row_step;
-            (dtype == TENSOR_F32 ? tail_f32 : dtype == TENSOR_F16 ? tail_f16 : tail_bf16)(tokens * (g + 1) / groups - token, n, &now);
+                now.ahead = (size_t)((uintptr_t)next + (r + ahead - rows) * t->row_step - (uintptr_t)now.w);
+            size_t here = tokens * (g + 1) / groups - token;
+            (dtype == TENSOR_F32 ? tail_f32 : dtype == TENSOR_F16 ? tail_f16 : tail_bf16)(here, n, &now);
         }
     }
 }
@@ -284,7 +285,8 @@ static void linear(const product_part *p, float *scratch)
         }
         for (size_t panel = p->panel0; panel < p->panel1; panel++) {
             size_t token = product_panel_first(tokens, panel), width = product_panel_first(tokens, panel + 1) - token;
-            panel_tile t = {.row_step = row_step, .x = p->x->data + token * k + k0 * width, .x_step = width, .k = n, .add = p->add || !first,
+            panel_tile t = {.row_step = row_step, .x = p->x->data + token * k + k0 * width, .x_step = width,
+                            .k = n, .add = p->add || !first,
                             .next_step = last ? p->next_step : k * element, .next_line = 16 * element};
             float *out = p->out->data + token * p->out->channels + channel * width;
             for (size_t r = 0, nr; r < rows; r += nr) {
@@ -440,16 +442,18 @@ static void attention(const product_attention *a, float *scratch)
         gather(a->q, a->q_channel, d, a->query0 + query, queries, q, q_step);
         for (size_t r = 0, nr; r < keys; r += nr) {
             nr = tile_rows(nv, keys - r);
-            keys_tile(nr, nv, &(panel_tile){.w = (const uint8_t *)(k + r), .k_step = ld * sizeof *k, .x = q, .x_step = q_step,
-                                             .k = d, .out = p + r * width});
+            panel_tile t = {.w = (const uint8_t *)(k + r), .k_step = ld * sizeof *k, .x = q, .x_step = q_step, .k = d,
+                            .out = p + r * width};
+            keys_tile(nr, nv, &t);
         }
         vf inverse[PRODUCT_VECTORS];
         for (size_t i = 0; i < nv; i++)
             inverse[i] = softmax(p + i * VW, width, keys, scale, a->causal, query + i * VW);
         for (size_t r = 0, nr; r < d; r += nr) {
             nr = tile_rows(nv, d - r);
-            weights_tile(nr, nv, &(panel_tile){.w = (const uint8_t *)(v + r * ld), .row_step = ld * sizeof *v, .x = p, .x_step = width,
-                                                .k = keys, .out = q + r * width});
+            panel_tile t = {.w = (const uint8_t *)(v + r * ld), .row_step = ld * sizeof *v, .x = p, .x_step = width,
+                            .k = keys, .out = q + r * width};
+            weights_tile(nr, nv, &t);
         }
         for (size_t c = 0; c < d; c++)
             for (size_t i = 0; i < nv; i++)

@@ -68,6 +68,14 @@ static void free_builder(builder *w)
     base_free(w->merged);
 }
 
+/* A sentence about what a file holds begins with the file's name. */
+static lancelet_status in_file(const char *file, lancelet_status status, lancelet_error *err)
+{
+    if (status != LANCELET_OK && status != LANCELET_MEMORY)
+        base_error_prefix(err, "%s", file);
+    return status;
+}
+
 static bool find(const builder *w, const char *s, size_t n, uint16_t *id)
 {
     uint64_t value;
@@ -273,9 +281,9 @@ lancelet_status clip_bpe_open_vocab(clip_bpe_profile profile, const char *vocab_
     clip_bpe *b = base_calloc(1, sizeof *b);
     lancelet_status status = b ? parse(vocab_json, n_vocab, "vocab.json", &vocab, err) : base_fail_memory(err);
     if (status == LANCELET_OK)
-        status = read_vocabulary(&w, vocab, b);
+        status = in_file("vocab.json", read_vocabulary(&w, vocab, b), err);
     if (status == LANCELET_OK)
-        status = read_merges_text(&w, merges_txt, n_merges);
+        status = in_file("merges.txt", read_merges_text(&w, merges_txt, n_merges), err);
     if (status == LANCELET_OK)
         status = build(&w, b);
     json_decref(vocab);
@@ -358,7 +366,7 @@ static lancelet_status read_merges_json(builder *w, const json_t *merges)
     size_t i;
     json_t *merge;
     if (!json_is_array(merges))
-        return base_fail(w->err, LANCELET_CORRUPT, "tokenizer.json has no array model.merges");
+        return base_fail(w->err, LANCELET_CORRUPT, "there is no array model.merges");
     RETURN_IF_ERROR(reserve_merges(w, json_array_size(merges)));
     json_array_foreach(merges, i, merge)
     {
@@ -369,7 +377,7 @@ static lancelet_status read_merges_json(builder *w, const json_t *merges)
             RETURN_IF_ERROR(add_merge(w, json_string_value(a), json_string_length(a), json_string_value(b),
                                       json_string_length(b)));
         else
-            return base_fail(w->err, LANCELET_CORRUPT, "tokenizer.json: model.merges[%zu] is not two tokens", i);
+            return base_fail(w->err, LANCELET_CORRUPT, "model.merges[%zu] is not two tokens", i);
     }
     return LANCELET_OK;
 }
@@ -445,8 +453,8 @@ static lancelet_status read_tokenizer(builder *w, json_t *root, const json_t *vo
         clip_bpe_use_builtin(b);
         return LANCELET_OK;
     }
-    RETURN_IF_ERROR(read_vocabulary(w, vocab, b));
-    RETURN_IF_ERROR(read_merges_json(w, merges));
+    RETURN_IF_ERROR(in_file("tokenizer.json", read_vocabulary(w, vocab, b), w->err));
+    RETURN_IF_ERROR(in_file("tokenizer.json", read_merges_json(w, merges), w->err));
     return build(w, b);
 }
 
