@@ -114,25 +114,6 @@ lancelet_status gallery_file_sha256(const char *path, bool afresh, char out[65],
 
 /* ---- the caches ---- */
 
-/* *path: `file` of the repository in the hub cache, NULL where it is not. */
-static lancelet_status in_hub(const char *repository, const char *file, char **path, lancelet_error *err)
-{
-    char *folder = NULL;
-    RETURN_IF_ERROR(net_hub_snapshot(repository, file, &folder, err));
-    if (!folder)
-        return LANCELET_OK;
-    *path = base_path_join(folder, file);
-    base_free(folder);
-    return *path ? LANCELET_OK : base_fail_memory(err);
-}
-
-static lancelet_status any_in_hub(const char *repository, char **path, lancelet_error *err)
-{
-    for (const char *const *file = model_folder_files; *file && !*path; file++)
-        RETURN_IF_ERROR(in_hub(repository, *file, path, err));
-    return LANCELET_OK;
-}
-
 /* The file of OpenAI's cache must be the published one. */
 static lancelet_status check_openai(const catalogue_entry *e, char **path, lancelet_error *err)
 {
@@ -156,11 +137,11 @@ lancelet_status gallery_model_in_caches(const catalogue_entry *e, bool check, ch
 {
     *path = NULL;
     if (e->hub_file)
-        RETURN_IF_ERROR(in_hub(e->hub_id, e->hub_file, path, err));
+        RETURN_IF_ERROR(net_hub_file(e->hub_id, (const char *const[]){e->hub_file, NULL}, path, err));
     if (!*path)
-        RETURN_IF_ERROR(any_in_hub(e->hub_id, path, err));
+        RETURN_IF_ERROR(net_hub_file(e->hub_id, model_folder_files, path, err));
     if (!*path && e->hub_also)
-        RETURN_IF_ERROR(any_in_hub(e->hub_also, path, err));
+        RETURN_IF_ERROR(net_hub_file(e->hub_also, model_folder_files, path, err));
     if (*path || !e->openai_file)
         return LANCELET_OK;
     RETURN_IF_ERROR(net_clip_file(e->openai_file, path, err));
@@ -265,7 +246,7 @@ static lancelet_status in_other_repository(const char *name, char **path, lancel
     const char *slash = strchr(name, '/');
     if (!slash || strchr(slash + 1, '/'))
         return LANCELET_OK;
-    lancelet_status status = any_in_hub(name, path, err);
+    lancelet_status status = net_hub_file(name, model_folder_files, path, err);
     return status == LANCELET_INVALID ? LANCELET_OK : status;
 }
 

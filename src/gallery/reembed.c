@@ -7,7 +7,7 @@
  * meanwhile. When another writer was first the newest version is read and what is new in it is embedded; nothing is rebased.
  *
  * A row whose picture cannot be read is never dropped unasked: the caller is asked as soon as the rows without any picture
- * are known, and again before the commit when more turned up. */
+ * are known, and again before the commit when others turned up. */
 #include "gallery/reembed.h"
 
 #include <inttypes.h>
@@ -31,8 +31,8 @@ typedef struct reembed_run {
     pipeline *pipe;
     uint64_t done;                        /* rows that have a vector or never will */
     uint64_t missing;                     /* rows that cannot be read, and */
-    uint64_t allowed;                     /* how many the caller lets go */
-    bool named;                           /* they were named in a round before */
+    uint64_t unasked;                     /* how many of them the caller was not asked about */
+    base_map64 *named;                    /* those that were named, in this round or one before */
     int64_t started_us, last_progress_us; /* monotonic */
 } reembed_run;
 
@@ -148,14 +148,25 @@ static const char *row_name(const reembed_row *row, char out[64])
     return out;
 }
 
-static void unreadable(reembed_run *run, reembed_row *row, const char *reason)
+static lancelet_status unreadable(reembed_run *run, reembed_row *row, const char *reason, lancelet_error *err)
 {
     char name[64];
+    uint64_t ignored;
+    char *key = base_format("%" PRId64 "\n%s", row->id, row_name(row, name));
+    bool before = key && base_map64_get(run->named, key, strlen(key), &ignored);
+    bool fits = key && base_map64_set(run->named, key, strlen(key), 1);
+    base_free(key);
+    if (!fits)
+        return base_fail_memory(err);
     row->unreadable = true;
     run->missing++;
     run->done++;
-    if (!run->named && run->o.events.unreadable)
+    if (before)
+        return LANCELET_OK;
+    run->unasked++;
+    if (run->o.events.unreadable)
         run->o.events.unreadable(run->o.events.arg, row_name(row, name), reason);
+    return LANCELET_OK;
 }
 
 /* May the new version be without those that are missing? */
@@ -166,7 +177,7 @@ static lancelet_status ask(reembed_run *run, lancelet_error *err)
         return base_fail(err, LANCELET_NOT_FOUND,
                          "no picture of the %s rows of table '%s' can be read; nothing is changed",
                          gallery_shown_count(run->rows.n, all), run->t->name);
-    if (run->missing <= run->allowed)
+    if (run->unasked == 0)
         return LANCELET_OK;
     if (!run->o.events.leave_out || !run->o.events.leave_out(run->o.events.arg, run->missing, run->rows.n))
         return base_fail(
@@ -174,7 +185,7 @@ static lancelet_status ask(reembed_run *run, lancelet_error *err)
             "the picture%s of %s of the %s rows of table '%s' cannot be read; nothing is changed",
             run->missing == 1 ? "" : "s", gallery_shown_count(run->missing, missing),
             gallery_shown_count(run->rows.n, all), run->t->name);
-    run->allowed = run->missing;
+    run->unasked = 0;
     return LANCELET_OK;
 }
 
@@ -225,8 +236,7 @@ static lancelet_status finish(reembed_run *run, index_job *job, lancelet_error *
     case LANCELET_CANCELLED:
         return base_fail_cancelled(err);
     default:
-        unreadable(run, row, job->problem.text);
-        return LANCELET_OK;
+        return unreadable(run, row, job->problem.text, err);
     }
     if (!vector_cache_by_content(run->vectors, job->sha256, &vector))
         RETURN_IF_ERROR(vector_cache_add(run->vectors, job->sha256, job->vector, &vector, err));
@@ -278,8 +288,11 @@ static lancelet_status settle_known(reembed_run *run, lancelet_error *err)
             base_free(bytes);
             if (status == LANCELET_MEMORY)
                 return base_fail_memory(err);
-            if (status != LANCELET_OK)
-                unreadable(run, row, why.text);
+            if (status != LANCELET_OK && row->sha256[0] &&
+                vector_cache_by_content(run->vectors, row->sha256, &vector))
+                settle(run, row, vector); /* the file went after its vector was made */
+            else if (status != LANCELET_OK)
+                RETURN_IF_ERROR(unreadable(run, row, why.text, err));
         }
     }
     return LANCELET_OK;
@@ -388,7 +401,6 @@ static lancelet_status round_of(reembed_run *run, lancelet_error *err)
     count_up(run);
     if (status == LANCELET_OK)
         status = ask(run, err);
-    run->named = true;
     run->report->unreadable = run->missing;
     if (status == LANCELET_OK)
         status = vector_cache_flush(run->vectors, err);
@@ -457,6 +469,9 @@ static lancelet_status go(reembed_run *run, lancelet_error *err)
     }
     RETURN_IF_ERROR(check_probe(run, err));
     RETURN_IF_ERROR(vector_cache_open(run->folder, picask_model_dim(run->model), &run->vectors, err));
+    run->named = base_map64_create();
+    if (!run->named)
+        return base_fail_memory(err);
     run->how.decode_fast = run->o.decode_fast;
     run->how.store = PICASK_STORE_NONE;
     run->work = (index_work){gallery_model_of(run->model), false, NULL, run, read_job, has_vector};
@@ -512,6 +527,7 @@ picask_status picask_table_reembed(const char *db, const char *name, const char 
     if (report)
         *report = own;
     reembed_rows_free(&run.rows);
+    base_map64_destroy(run.named);
     vector_cache_close(run.vectors);
     picask_model_destroy(run.model);
     picask_table_destroy(run.t);

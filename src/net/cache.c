@@ -86,119 +86,115 @@ char *net_hub_folder(void)
 
 /* ---- snapshots ---- */
 
-/* Is there a file folder/name? *modified_us: when it changed. */
-static lancelet_status has_file(const char *folder, const char *name, bool *has, int64_t *modified_us,
-                                lancelet_error *err)
+/* *path: the first of `names` that is a file in the folder, owned, NULL where none is; *rank: its place among them,
+ * *modified_us: when it changed. */
+static lancelet_status first_in(const char *folder, const char *const *names, char **path, size_t *rank,
+                                int64_t *modified_us, lancelet_error *err)
 {
-    char *path = base_path_join(folder, name);
-    if (!path)
-        return base_fail_memory(err);
-    base_stat st;
-    lancelet_status status = base_file_stat(path, &st, err);
-    base_free(path);
-    if (status != LANCELET_OK)
-        return status;
-    *has = st.exists && st.is_regular;
-    *modified_us = st.modified_us;
+    *path = NULL;
+    for (*rank = 0; names[*rank]; ++*rank) {
+        char *candidate = base_path_join(folder, names[*rank]);
+        if (!candidate)
+            return base_fail_memory(err);
+        base_stat st;
+        lancelet_status status = base_file_stat(candidate, &st, err);
+        if (status == LANCELET_OK && st.exists && st.is_regular) {
+            *path = candidate;
+            *modified_us = st.modified_us;
+            return LANCELET_OK;
+        }
+        base_free(candidate);
+        RETURN_IF_ERROR(status);
+    }
     return LANCELET_OK;
 }
 
-/* The snapshot that refs/main names, if `file` is in it. What is no name of a snapshot is passed over. */
-static lancelet_status main_snapshot(const char *repository, const char *file, char **folder,
-                                     lancelet_error *err)
+/* From the snapshot that refs/main names. What is no name of a snapshot is passed over. */
+static lancelet_status in_main(const char *repository, const char *const *names, char **path, lancelet_error *err)
 {
     char *ref = base_format("%s/refs/main", repository);
     if (!ref)
         return base_fail_memory(err);
     uint8_t *bytes = NULL;
-    size_t n = 0;
+    size_t n = 0, rank;
+    int64_t modified_us;
     lancelet_status status = base_file_read(ref, MAX_REF, &bytes, &n, err);
     base_free(ref);
-    if (status == LANCELET_MEMORY)
-        return status;
     if (status != LANCELET_OK)
-        return LANCELET_OK;
+        return status == LANCELET_MEMORY ? status : LANCELET_OK;
     while (n > 0 && strchr(" \t\r\n", bytes[n - 1]))
         n--;
-    bool has = false;
-    int64_t modified_us = 0;
-    char *candidate = NULL;
     if (is_part((const char *)bytes, n)) {
-        candidate = base_format("%s/snapshots/%.*s", repository, (int)n, (const char *)bytes);
-        status = candidate ? has_file(candidate, file, &has, &modified_us, err) : base_fail_memory(err);
-    } else {
-        status = LANCELET_OK;
+        char *snapshot = base_format("%s/snapshots/%.*s", repository, (int)n, (const char *)bytes);
+        status = snapshot ? first_in(snapshot, names, path, &rank, &modified_us, err) : base_fail_memory(err);
+        base_free(snapshot);
     }
     base_free(bytes);
-    if (status == LANCELET_OK && has) {
-        *folder = candidate;
-        return LANCELET_OK;
-    }
-    base_free(candidate);
     return status;
 }
 
-/* Of all snapshots with `file` the one in which it is newest. */
-static lancelet_status any_snapshot(const char *repository, const char *file, char **folder,
-                                    lancelet_error *err)
+/* From any snapshot: the best name, and of that the newest file. */
+static lancelet_status in_any(const char *repository, const char *const *names, char **path, lancelet_error *err)
 {
     char *snapshots = base_format("%s/snapshots", repository);
     if (!snapshots)
         return base_fail_memory(err);
-    base_names names = {0};
-    lancelet_status status = base_dir_list(snapshots, &names, err);
+    base_names all = {0};
+    lancelet_status status = base_dir_list(snapshots, &all, err);
     if (status == LANCELET_NOT_FOUND) {
         base_free(snapshots);
         return LANCELET_OK;
     }
-    char *best = NULL;
+    size_t best = 0;
     int64_t newest = 0;
-    for (size_t i = 0; i < names.n && status == LANCELET_OK; i++) {
-        bool has = false;
+    for (size_t i = 0; i < all.n && status == LANCELET_OK; i++) {
+        size_t rank;
         int64_t modified_us = 0;
-        char *candidate = base_path_join(snapshots, names.name[i]);
-        status = candidate ? has_file(candidate, file, &has, &modified_us, err) : base_fail_memory(err);
-        if (status == LANCELET_OK && has && (!best || modified_us > newest)) {
-            char *worse = best;
-            best = candidate;
-            candidate = worse;
+        char *found = NULL, *snapshot = base_path_join(snapshots, all.name[i]);
+        status = snapshot ? first_in(snapshot, names, &found, &rank, &modified_us, err) : base_fail_memory(err);
+        if (found && (!*path || rank < best || (rank == best && modified_us > newest))) {
+            char *worse = *path;
+            *path = found;
+            found = worse;
+            best = rank;
             newest = modified_us;
         }
-        base_free(candidate);
+        base_free(found);
+        base_free(snapshot);
     }
-    base_names_free(&names);
+    base_names_free(&all);
     base_free(snapshots);
     if (status != LANCELET_OK) {
-        base_free(best);
-        return status;
+        base_free(*path);
+        *path = NULL;
     }
-    *folder = best;
-    return LANCELET_OK;
+    return status;
 }
 
-lancelet_status net_hub_snapshot(const char *repository, const char *file, char **folder, lancelet_error *err)
+lancelet_status net_hub_file(const char *repository, const char *const *names, char **path, lancelet_error *err)
 {
-    *folder = NULL;
+    *path = NULL;
     if (!is_repository(repository))
         return base_fail(err, LANCELET_INVALID, "'%.100s' is no name of a Hugging Face repository",
                          repository);
-    if (!is_part(file, strlen(file)))
-        return base_fail(err, LANCELET_INVALID, "'%.100s' is no name of a file", file);
+    for (size_t i = 0; names[i]; i++)
+        if (!is_part(names[i], strlen(names[i])))
+            return base_fail(err, LANCELET_INVALID, "'%.100s' is no name of a file", names[i]);
     char *hub = NULL;
     RETURN_IF_ERROR(hub_folder(&hub, err));
     if (!hub)
         return LANCELET_OK;
     const char *slash = strchr(repository, '/');
-    char *path =
+    char *folder =
         slash ? base_format("%s/models--%.*s--%s", hub, (int)(slash - repository), repository, slash + 1)
               : base_format("%s/models--%s", hub, repository);
     base_free(hub);
-    if (!path)
+    if (!folder)
         return base_fail_memory(err);
-    lancelet_status status = main_snapshot(path, file, folder, err);
-    if (status == LANCELET_OK && !*folder)
-        status = any_snapshot(path, file, folder, err);
-    base_free(path);
+    lancelet_status status = in_main(folder, names, path, err);
+    if (status == LANCELET_OK && !*path)
+        status = in_any(folder, names, path, err);
+    base_free(folder);
     return status;
 }
 
@@ -213,14 +209,9 @@ lancelet_status net_clip_file(const char *file, char **path, lancelet_error *err
     RETURN_IF_ERROR(place("~", "/.cache/clip", &folder, err));
     if (!folder)
         return LANCELET_OK;
-    bool has = false;
+    size_t rank;
     int64_t modified_us;
-    lancelet_status status = has_file(folder, file, &has, &modified_us, err);
-    if (status == LANCELET_OK && has) {
-        *path = base_path_join(folder, file);
-        if (!*path)
-            status = base_fail_memory(err);
-    }
+    lancelet_status status = first_in(folder, (const char *const[]){file, NULL}, path, &rank, &modified_us, err);
     base_free(folder);
     return status;
 }

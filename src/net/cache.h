@@ -9,13 +9,14 @@
 
 #include "base/memory.h"
 
-/* The folder of the newest usable snapshot of a repository "org/name" (refs/main's, else any) in which `file` exists: an owned
- * path without a trailing slash. OK and NULL when there is none. Names with "..", control characters or more than one slash
- * are INVALID. */
-lancelet_status net_hub_snapshot(const char *repository, const char *file, char **folder, lancelet_error *err) MUST_CHECK;
+/* The first of `names` (NULL at the end) that is a file in the snapshot of a repository "org/name" that refs/main names; where
+ * that has none, the same of all its snapshots, and of the files with one name the newest. (transformers puts a
+ * model.safetensors of a pull request's, without its config, into a snapshot of its own.) An owned path, or OK and NULL.
+ * Names with "..", control characters or more than one slash are INVALID. */
+lancelet_status net_hub_file(const char *repository, const char *const *names, char **path, lancelet_error *err) MUST_CHECK;
 /* ~/.cache/clip/FILE (XDG_CACHE_HOME is not looked at: OpenAI's code does not): an owned path, or OK and NULL. */
 lancelet_status net_clip_file(const char *file, char **path, lancelet_error *err) MUST_CHECK;
-/* Where net_hub_snapshot looks, for messages: owned; NULL when memory is out or there is no home. */
+/* Where net_hub_file looks, for messages: owned; NULL when memory is out or there is no home. */
 char *net_hub_folder(void);
 
 #endif

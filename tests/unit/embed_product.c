@@ -167,7 +167,7 @@ static void check_norm(const product_kernels *kernels)
         assert_non_null(in);
         assert_non_null(out);
         product_states from = {&tokens, in, d}, to = {&tokens, out, d};
-        product_from_rows(NULL, x, &from);
+        product_from_rows(NULL, x, m, &from);
         product_norm(kernels, NULL, &from, w, b, 1e-5f, &to);
         product_to_rows(NULL, &to, rows);
         for (size_t t = 0; t < m; t++) {

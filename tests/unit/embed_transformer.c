@@ -169,7 +169,8 @@ static void run(const transformer *t, const product_kernels *k, base_pool *pool,
 
 static void check_stack(const product_kernels *k)
 {
-    static const size_t lengths[][4] = {{1, 0}, {7, 0}, {50, 0}, {67, 0}, {3, 1, 12, 0}, {40, 9, 77, 0}, {17, 50, 50, 0}};
+    static const size_t lengths[][4] = {{1, 0},  {7, 0},      {50, 0},       {67, 0},        {3, 1, 12, 0}, {40, 9, 77, 0},
+                                         {10, 0}, {5, 9, 0},   {15, 0},       {4, 5, 3, 0},   {17, 50, 50, 0}};
     static const size_t widths[][2] = {{12, 3}, {40, 2}, {64, 1}, {44, 2}}; /* d_model, heads */
     base_pool *pool;
     lancelet_error err;

@@ -43,12 +43,13 @@ static int n_unreadable, n_questions;
 static bool answer;
 static volatile int cancel;
 static void (*meanwhile)(void); /* called once, while the run goes on */
+static bool at_its_end;         /* then, before the commit */
 
 static void on_progress(void *arg, uint64_t done, uint64_t total)
 {
     (void)arg;
     assert_true(done <= total);
-    if (!meanwhile)
+    if (!meanwhile || (at_its_end && done < total))
         return;
     void (*call)(void) = meanwhile;
     meanwhile = NULL;
@@ -108,6 +109,7 @@ static int fresh(void **state)
     cancel = 0;
     answer = false;
     meanwhile = NULL;
+    at_its_end = false;
     return fresh_folder(state);
 }
 
@@ -547,6 +549,49 @@ static void a_row_that_another_writer_adds_meanwhile_is_embedded_too(void **stat
     picask_table_destroy(t);
 }
 
+/* One picture is back, another is damaged, and the commit will be too late. */
+static void change_places(void)
+{
+    write_picture("in/00.png", 0);
+    write_text("in/03.png", "no picture any more");
+    add_a_row();
+}
+
+static void another_row_that_cannot_be_read_is_named_and_asked_about_too(void **state)
+{
+    (void)state;
+    pictures(6);
+    index_ok("in");
+    assert_ok(base_file_remove(at("in/00.png"), &error), error);
+    meanwhile = change_places;
+    answer = at_its_end = true;
+    assert_ok(reembed(write_turned_model()), error);
+    assert_int_equal(n_questions, 2);
+    assert_int_equal(n_unreadable, 2);
+    assert_true(strstr(unreadable, "in/03.png") != NULL);
+    assert_int_equal(told.unreadable, 1);
+    assert_int_equal(told.rows, 7);
+}
+
+static void lose_a_file(void)
+{
+    assert_ok(base_file_remove(at("in/03.png"), &error), error);
+    add_a_row();
+}
+
+static void a_file_that_goes_after_its_vector_was_made_is_not_missed(void **state)
+{
+    (void)state;
+    pictures(6);
+    index_ok("in");
+    meanwhile = lose_a_file;
+    at_its_end = true;
+    assert_ok(reembed(write_turned_model()), error);
+    assert_int_equal(n_questions, 0);
+    assert_int_equal(told.unreadable, 0);
+    assert_int_equal(told.embedded, 7);
+}
+
 static void index_while_it_runs(void)
 {
     picask_index_options o = toy_options();
@@ -665,6 +710,8 @@ int main(void)
         RUN(what_a_run_left_for_another_model_of_that_name_is_not_used),
         RUN(a_file_that_changed_since_is_read_again),
         RUN(a_row_that_another_writer_adds_meanwhile_is_embedded_too),
+        RUN(another_row_that_cannot_be_read_is_named_and_asked_about_too),
+        RUN(a_file_that_goes_after_its_vector_was_made_is_not_missed),
         RUN(an_index_run_and_a_reembed_exclude_each_other),
         RUN(what_cannot_be_done_is_said_before_anything_starts),
         RUN(the_wrong_model_is_told_the_way),

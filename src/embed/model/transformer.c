@@ -26,10 +26,11 @@ lancelet_status transformer_scratch_create(const transformer *t, const product_k
 {
     enum { PIECES = 8 };
     size_t each = (size_t)(threads > 0 ? threads : 1), attention = 0, wide = 0, at[PIECES + 1] = {0};
-    bool fits = product_attention_floats(k, t->d_model / t->heads, max_tokens, &attention) &&
+    size_t tokens = product_padded(k, TENSOR_F32, max_tokens); /* which are padded whenever others are */
+    bool fits = product_attention_floats(k, t->d_model / t->heads, tokens, &attention) &&
                 base_mul_size(t->d_model, 3, &wide);
     const size_t piece[PIECES][2] = { /* in the order of the struct */
-        {max_tokens, t->d_model},    {max_tokens, t->d_model},    {max_tokens, greater(wide, t->mlp)},
+        {tokens, t->d_model},        {tokens, t->d_model},        {tokens, greater(wide, t->mlp)},
         {max_sequences, t->d_model}, {max_sequences, t->d_model}, {max_sequences, greater(t->d_model, t->mlp)},
         {each, k->scratch},          {each, attention},
     };
@@ -155,9 +156,9 @@ void transformer_run(const transformer *t, const product_kernels *k, transformer
         return;
     size_t d = t->d_model;
     stack st = {t, k, pool, s};
-    product_tokens tokens = product_tokens_of(k, begin[n]), few = product_tokens_of(k, n);
+    product_tokens tokens = product_tokens_of(k, product_padded(k, t->layer->fc1.dtype, begin[n])), few = product_tokens_of(k, n);
     product_states states = {&tokens, s->x, d}, normed = {&tokens, s->normed, d}, qkv = {&tokens, s->wide, 3 * d};
-    product_from_rows(pool, x, &states);
+    product_from_rows(pool, x, begin[n], &states);
     for (size_t i = 0; i + 1 < t->layers; i++) {
         const transformer_layer *l = &t->layer[i];
         product_norm(k, pool, &states, l->norm1_w, l->norm1_b, t->eps, &normed);

@@ -7,7 +7,7 @@ enum {
     SHORT_PART_ROWS = 32, /* where they go by one panel at most: a part takes some 10 microseconds */
     ROWS_MULTIPLE = 8,    /* of a part: whole tiles */
     PARTS_PER_THREAD = 4, /* at least: so that no thread waits long at the end */
-    FEWEST_VECTORS = 2,   /* fewer tokens are all tail */
+    FEWEST = 16,          /* tokens; fewer are all tail */
     CHANNELS_AT_ONCE = 64, /* in the way into lanes and back */
 };
 
@@ -25,9 +25,14 @@ const product_kernels *product_kernels_for(base_isa level)
 
 product_tokens product_tokens_of(const product_kernels *k, size_t m)
 {
-    product_tokens t = {.m = m, .lanes = k->lanes, .vectors = m < 16 ? 0 : m / k->lanes};
+    product_tokens t = {.m = m, .lanes = k->lanes, .vectors = m < FEWEST ? 0 : m / k->lanes};
     t.panels = (t.vectors + PRODUCT_VECTORS - 1) / PRODUCT_VECTORS;
     return t;
+}
+
+size_t product_padded(const product_kernels *k, tensor_dtype weights, size_t m)
+{
+    return m >= (weights == TENSOR_F32 ? k->pad_from : k->pad_from_16) && m < FEWEST ? FEWEST : m;
 }
 
 bool product_attention_floats(const product_kernels *k, size_t head_dim, size_t keys, size_t *floats)
@@ -140,7 +145,8 @@ void product_norm(const product_kernels *k, base_pool *pool, const product_state
 /* ---- rows in and out of the lanes ---- */
 
 typedef struct turn_region {
-    const float *from_rows; /* NULL: out of the lanes */
+    const float *from_rows; /* [m, channels]; NULL: out of the lanes */
+    size_t m;
     float *to_rows;
     const product_states *s;
 } turn_region;
@@ -158,7 +164,7 @@ static void run_turn(void *arg, size_t i, int worker)
         float *lane = product_token(s, token, &step);
         if (r->from_rows)
             for (size_t c = channel0; c < channel1; c++)
-                lane[c * step] = r->from_rows[token * s->channels + c];
+                lane[c * step] = token < r->m ? r->from_rows[token * s->channels + c] : 0.0f;
         else
             for (size_t c = channel0; c < channel1; c++)
                 r->to_rows[token * s->channels + c] = lane[c * step];
@@ -170,9 +176,9 @@ static void turn(base_pool *pool, turn_region r)
     base_pool_run(pool, (r.s->channels + CHANNELS_AT_ONCE - 1) / CHANNELS_AT_ONCE, run_turn, &r);
 }
 
-void product_from_rows(base_pool *pool, const float *rows, const product_states *s)
+void product_from_rows(base_pool *pool, const float *rows, size_t m, const product_states *s)
 {
-    turn(pool, (turn_region){.from_rows = rows, .s = s});
+    turn(pool, (turn_region){.from_rows = rows, .m = m, .s = s});
 }
 
 void product_to_rows(base_pool *pool, const product_states *s, float *rows)
@@ -198,7 +204,7 @@ void product_linear(const product_kernels *k, base_pool *pool, const product_job
     product_states x = {&tokens, turned ? turned_x : (float *)job->x, job->weights->k};
     product_states out = {&tokens, turned ? turned_out : job->out, job->weights->n};
     if (turned)
-        product_from_rows(pool, job->x, &x);
+        product_from_rows(pool, job->x, job->m, &x);
     product_call call = {.w = {job->weights}, .n = 1, .x = &x, .out = &out, .activation = job->activation};
     product_run(k, pool, &call, own);
     if (turned)

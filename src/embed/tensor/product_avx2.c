@@ -59,6 +59,8 @@ static inline vf v_sums(const vf s[VW])
 const product_kernels product_kernels_avx2 = {
     .level = BASE_ISA_AVX2,
     .lanes = VW,
+    .pad_from = 9,
+    .pad_from_16 = 12,
     .scratch = ROWS_AT_ONCE * WIDE_STRIDE,
     .linear = linear,
     .norm = norm,

@@ -68,6 +68,8 @@ static inline vf v_sums(const vf s[VW])
 const product_kernels product_kernels_avx512 = {
     .level = BASE_ISA_AVX512,
     .lanes = VW,
+    .pad_from = 9,
+    .pad_from_16 = SIZE_MAX,
     .scratch = ROWS_AT_ONCE * WIDE_STRIDE,
     .linear = linear,
     .norm = norm,

@@ -86,6 +86,8 @@ static inline vf v_sums(const vf s[VW])
 const product_kernels product_kernels_c = {
     .level = BASE_ISA_C,
     .lanes = VW,
+    .pad_from = SIZE_MAX,
+    .pad_from_16 = SIZE_MAX,
     .scratch = ROWS_AT_ONCE * WIDE_STRIDE,
     .linear = linear,
     .norm = norm,

@@ -84,6 +84,7 @@ typedef struct product_attention {
 struct product_kernels {
     base_isa level;
     size_t lanes;
+    size_t pad_from, pad_from_16; /* tokens from which product_padded pads, with fp32 weights and with those of 16 bit */
     size_t scratch; /* floats that `linear` needs for each thread */
     void (*linear)(const product_part *part, float *scratch);
     /* y = normalise(x) * weight + bias of one vector of tokens; number `vectors`: of the tail */
@@ -94,6 +95,9 @@ struct product_kernels {
 };
 
 product_tokens product_tokens_of(const product_kernels *k, size_t m);
+/* Tokens to compute for m: a panel of them, partly idle, can be faster than a tail. With 16-bit weights it is so later or never: a
+ * tail widens them on the way, a panel beforehand. */
+size_t product_padded(const product_kernels *k, tensor_dtype weights, size_t m);
 /* Floats of scratch for an attention over up to `keys` keys; false when it does not fit. */
 bool product_attention_floats(const product_kernels *k, size_t head_dim, size_t keys, size_t *floats);
 
@@ -110,8 +114,8 @@ typedef struct product_call {
 void product_run(const product_kernels *k, base_pool *pool, const product_call *call, float *scratch);
 void product_norm(const product_kernels *k, base_pool *pool, const product_states *x, const float *weight, const float *bias,
                   float eps, const product_states *y);
-/* rows [m, channels] in and out of the lanes */
-void product_from_rows(base_pool *pool, const float *rows, const product_states *s);
+/* rows [m, channels] into the lanes, where those of further tokens become zero; rows [tokens, channels] out of them */
+void product_from_rows(base_pool *pool, const float *rows, size_t m, const product_states *s);
 void product_to_rows(base_pool *pool, const product_states *s, float *rows);
 
 extern const product_kernels product_kernels_c;
