@@ -7,7 +7,7 @@
 #   make unit-ROOM     the unit tests of one room of src/
 #   make fuzz SECONDS=60 [TARGETS="csv npy"]
 #   make crash RUNS=200   kill -9 at random moments; the table is looked at by ours and by LanceDB
-#   make bench         figures beside their peers; installs PyTorch into a folder of its own
+#   make bench         figures beside their peers (half an hour); installs PyTorch and others into a folder of its own
 #   make install PREFIX=/usr/local LIBDIR= DESTDIR=
 #   make deb           a Debian package of the program and the built-in model
 #   make clean
@@ -220,6 +220,7 @@ bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/process.py
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
 	$(Q)$(BENCH_VENV)/bin/python bench/search.py
+	$(Q)$(BENCH_VENV)/bin/python bench/clip.py
 	$(Q)bench/size.sh
 
 examples: $(B)/examples/search
@@ -242,9 +243,10 @@ endif
 	$(Q)sed $(PC_WORDS) -e 's|@LIBS@|$(LANCELET_LIBS)|' packaging/lancelet.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/lancelet.pc
 
 install-program: $(B)/picask
-	$(Q)mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(Q)mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/picask
 	$(Q)install -m 755 $(B)/picask $(DESTDIR)$(BINDIR)
 	$(Q)install -m 644 docs/man/picask.1 $(DESTDIR)$(MANDIR)/man1
+	$(Q)install -m 644 packaging/copyright $(DESTDIR)$(PREFIX)/share/doc/picask
 	$(Q)install -m 644 tools/completions/picask.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/picask
 ifneq ($(WITH_MINI),no)
 	$(Q)mkdir -p $(DESTDIR)$(DATADIR)/models && install -m 644 models/*.safetensors $(DESTDIR)$(DATADIR)/models

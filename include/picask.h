@@ -105,8 +105,8 @@ typedef struct picask_pack_report {
     size_t narrowed;                    /* matrices that are held as float16 now; 0: nothing to gain, nothing written */
 } picask_pack_report;
 #define PICASK_PACK_REPORT_INIT {sizeof(picask_pack_report), 0, 0, 0}
-/* Writes the packed form of a model into the cache folder, from where it is used from then on: the same vectors to the
- * last bit, less memory to read. *path is the caller's: picask_free; NULL when nothing was written. */
+/* Writes the packed form of a model into the cache folder, from where it is used from then on: the same numbers, less
+ * memory to read; vectors differ by rounding at most. *path is the caller's: picask_free; NULL when nothing was written. */
 picask_status picask_model_pack(const char *name, char **path, picask_pack_report *report, picask_error *err);
 
 /* texts [n] to out [n, dim], which is the caller's. A text longer than the model's limit is cut. Threads that share a model

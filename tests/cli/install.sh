@@ -27,7 +27,8 @@ has_every_file() {
     {
         for f in libpicask.a liblancelet.a $shared pkgconfig/picask.pc pkgconfig/lancelet.pc; do echo "$lib/$f"; done
         for f in bin/picask include/picask.h include/lancelet.h share/man/man1/picask.1 \
-            share/bash-completion/completions/picask share/picask/models/mini-1.safetensors; do echo "$prefix/$f"; done
+            share/bash-completion/completions/picask share/doc/picask/copyright \
+            share/picask/models/mini-1.safetensors; do echo "$prefix/$f"; done
     } | sort >"$T/expected"
     find "$T/root" -type f -o -type l | sort >"$T/found"
     diff "$T/expected" "$T/found"

@@ -2,6 +2,8 @@
  * and what is said of models, here or not. */
 #include "gallery_support.h"
 
+#include <math.h>
+
 #include "arrow/arrow.h"
 #include "base/fault.h"
 #include "clip_weights.h"
@@ -419,7 +421,8 @@ static void a_packed_form_gives_the_same_vectors(void **state)
     assert_string_equal(picask_model_path(m), at("f32/model.safetensors"));
     assert_ok(picask_embed_texts(m, texts, 2, after, &error), error);
     picask_model_destroy(m);
-    assert_memory_equal(before, after, sizeof before);
+    for (size_t i = 0; i < 2 * 128; i++) /* a kernel for fp32 may add in another order than one for fp16 */
+        assert_true(fabsf(before[i] - after[i]) < 1e-6f);
     assert_ok(picask_model_describe(at("f32"), &json, &error), error);
     assert_has(json, path);
     picask_free(json);

@@ -12,6 +12,7 @@
 
 static char scratch[4096]; /* absolute; fresh for each test */
 static lancelet_error error;
+static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
 
 #define REPOSITORY "home/.cache/huggingface/hub/models--openai--clip-vit-base-patch32"
 
@@ -52,17 +53,19 @@ static void changed_at(const char *name, time_t seconds)
     assert_int_equal(utime(at(name), &times), 0);
 }
 
-/* Where net_hub_snapshot finds `file`, below the scratch folder; "" when nowhere. */
+/* The folder in which net_hub_file finds `file`, below the scratch folder; "" when nowhere. */
 static const char *snapshot(const char *repository, const char *file)
 {
     static char below[4400];
-    char *folder = NULL;
-    assert_ok(net_hub_snapshot(repository, file, &folder, &error), error);
-    if (!folder)
+    char *path = NULL;
+    assert_ok(net_hub_file(repository, (const char *const[]){file, NULL}, &path, &error), error);
+    if (!path)
         return "";
-    assert_int_equal(strncmp(folder, scratch, strlen(scratch)), 0);
-    snprintf(below, sizeof below, "%s", folder + strlen(scratch) + 1);
-    base_free(folder);
+    assert_int_equal(strncmp(path, scratch, strlen(scratch)), 0);
+    assert_string_equal(base_path_name(path), file);
+    snprintf(below, sizeof below, "%.*s", (int)(base_path_name(path) - 1 - path - strlen(scratch) - 1),
+             path + strlen(scratch) + 1);
+    base_free(path);
     return below;
 }
 
@@ -99,6 +102,23 @@ static void without_a_usable_refs_main_the_newest_snapshot_that_has_the_file_is_
         write_file(REPOSITORY "/refs/main", refs[i]);
         assert_string_equal(snapshot("openai/clip-vit-base-patch32", "model.safetensors"), expected);
     }
+}
+
+/* as transformers leaves it behind when it looks for safetensors in the pull requests of a repository without */
+static void any_of_the_names_in_main_goes_before_a_better_one_elsewhere(void **state)
+{
+    (void)state;
+    char *path = NULL;
+    write_file(REPOSITORY "/refs/main", "c1");
+    write_file(REPOSITORY "/snapshots/c1/pytorch_model.bin", "x");
+    write_file(REPOSITORY "/snapshots/pr1/model.safetensors", "x");
+    assert_ok(net_hub_file("openai/clip-vit-base-patch32", names, &path, &error), error);
+    assert_string_equal(path, at(REPOSITORY "/snapshots/c1/pytorch_model.bin"));
+    base_free(path);
+    write_file(REPOSITORY "/refs/main", "gone");
+    assert_ok(net_hub_file("openai/clip-vit-base-patch32", names, &path, &error), error);
+    assert_string_equal(path, at(REPOSITORY "/snapshots/pr1/model.safetensors"));
+    base_free(path);
 }
 
 static void links_to_blobs_are_followed_and_broken_ones_are_no_file(void **state)
@@ -179,19 +199,19 @@ static void hostile_names_are_refused(void **state)
     static const char *const files[] = {"", "/etc/passwd", "../x", "a/b", ".x", "x..y", "x\ny"};
     char *path = NULL;
     for (size_t i = 0; i < sizeof repositories / sizeof *repositories; i++) {
-        assert_int_equal(net_hub_snapshot(repositories[i], "model.safetensors", &path, &error),
+        assert_int_equal(net_hub_file(repositories[i], names, &path, &error),
                          LANCELET_INVALID);
         assert_null(path);
     }
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        assert_int_equal(net_hub_snapshot("a/b", files[i], &path, &error), LANCELET_INVALID);
+        assert_int_equal(net_hub_file("a/b", (const char *const[]){files[i], NULL}, &path, &error), LANCELET_INVALID);
         assert_int_equal(net_clip_file(files[i], &path, &error), LANCELET_INVALID);
         assert_null(path);
     }
     char name[400];
     memset(name, 'a', 399);
     name[399] = '\0';
-    assert_int_equal(net_hub_snapshot(name, "x", &path, &error), LANCELET_INVALID);
+    assert_int_equal(net_hub_file(name, names, &path, &error), LANCELET_INVALID);
 }
 
 static void openai_s_cache_lies_in_the_home_folder_whatever_xdg_says(void **state)
@@ -216,16 +236,16 @@ static void an_allocation_that_fails_is_told(void **state)
     write_file(REPOSITORY "/snapshots/b/model.safetensors", "x");
     write_file("home/.cache/clip/ViT-B-32.pt", "x");
     for (uint64_t n = 1;; n++) {
-        char *folder = NULL, *path = NULL;
+        char *weights = NULL, *path = NULL;
         base_fault_fail_alloc(n);
         lancelet_status status =
-            net_hub_snapshot("openai/clip-vit-base-patch32", "model.safetensors", &folder, &error);
+            net_hub_file("openai/clip-vit-base-patch32", names, &weights, &error);
         if (status == LANCELET_OK)
             status = net_clip_file("ViT-B-32.pt", &path, &error);
         bool fired = base_fault_fired();
         base_fault_fail_alloc(0);
         assert_int_equal(status, fired ? LANCELET_MEMORY : LANCELET_OK);
-        base_free(folder);
+        base_free(weights);
         base_free(path);
         if (!fired)
             break;
@@ -239,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup(refs_main_names_the_snapshot, fresh),
         cmocka_unit_test_setup(without_a_usable_refs_main_the_newest_snapshot_that_has_the_file_is_taken,
                                fresh),
+        cmocka_unit_test_setup(any_of_the_names_in_main_goes_before_a_better_one_elsewhere, fresh),
         cmocka_unit_test_setup(links_to_blobs_are_followed_and_broken_ones_are_no_file, fresh),
         cmocka_unit_test_setup(a_folder_or_a_pipe_is_no_file, fresh),
         cmocka_unit_test_setup(what_is_not_there_is_no_failure, fresh),

@@ -47,19 +47,8 @@ static lancelet_status look(const char *folder, const char *middle, const char *
 
 lancelet_status model_find(const char *name, char **path, lancelet_error *err)
 {
-    if (name[0] == '/' || strncmp(name, "./", 2) == 0 || strncmp(name, "../", 3) == 0) {
-        base_stat st;
-        RETURN_IF_ERROR(base_file_stat(name, &st, err));
-        if (!st.exists)
-            return base_fail(err, LANCELET_NOT_FOUND, "there is no model file %s", name);
-        char *copy = base_strdup(name);
-        if (!copy)
-            return base_fail_memory(err);
-        *path = copy;
-        return LANCELET_OK;
-    }
     if (name[0] == '\0' || strlen(name) > MAX_NAME || strchr(name, '/'))
-        return base_fail(err, LANCELET_INVALID, "'%.60s' is no model name; a file is given as a path that begins with / or ./", name);
+        return base_fail(err, LANCELET_INVALID, "'%.60s' is no model's name", name);
     char file[MAX_NAME + 16];
     snprintf(file, sizeof file, "%s.safetensors", strcmp(name, "mini") == 0 ? "mini-1" : name);
 

@@ -57,7 +57,8 @@ static lancelet_status only_weights(const char *folder, char **out, lancelet_err
     RETURN_IF_ERROR(base_dir_list(folder, &names, err));
     lancelet_status status = LANCELET_OK;
     for (size_t i = 0; i < names.n && status == LANCELET_OK; i++) {
-        if (!ends(names.name[i], ".pt") && !ends(names.name[i], ".safetensors"))
+        bool hidden = names.name[i][0] == '.';
+        if (hidden || (!ends(names.name[i], ".pt") && !ends(names.name[i], ".safetensors")))
             continue;
         if (found)
             status = base_fail(err, LANCELET_INVALID, "there are several files of weights in %s, %s and %s: name one",

@@ -13,15 +13,15 @@ typedef struct model_context model_context;
  * timm's repositories have the picture's tower alone in model.safetensors, and both in open_clip's file. */
 extern const char *const model_folder_files[];
 
-/* `path`: a file of weights, or a folder with one of those (or with one .pt or .safetensors file): a safetensors file with `picask.config` in its metadata (the
- * mini family) or a CLIP in any published format (weights_file.h). `name`: what the caller knows it by, a catalogue name like
- * "ViT-B-32/openai"; NULL: taken from the file. Maps it, checks every shape; touches no weights of a tower before that tower
- * is used. */
+/* `path`: a file of weights, or a folder with one of those, or with one .pt or .safetensors file: safetensors with
+ * `picask.config` in its metadata (the mini family) or a CLIP in any published format (weights_file.h). `name`: what the
+ * caller knows it by, a catalogue name like "ViT-B-32/openai"; NULL: taken from the file. Maps it, checks every shape;
+ * touches no weights of a tower before that tower is used. */
 lancelet_status model_open(const char *path, const char *name, model **out, lancelet_error *err) MUST_CHECK;
 void model_close(model *m);
 
 /* Where a model name lies on this machine: an owned path; NOT_FOUND with the command that helps. Looks in PICASK_MODELS, then
- * models/ beside the program, then share/picask/models of the installation. A name with a slash in front or "./" is a path. */
+ * models/ beside the program, then share/picask/models of the installation. INVALID: a name with a slash, or none. */
 lancelet_status model_find(const char *name, char **path, lancelet_error *err) MUST_CHECK;
 
 const char *model_name(const model *m);       /* "mini-1"; borrowed */

@@ -38,7 +38,7 @@ typedef struct weights_file weights_file;
 lancelet_status weights_file_open(const char *path, weights_file **out, lancelet_error *err) MUST_CHECK;
 void weights_file_close(weights_file *f);
 
-weights_format weights_file_format(const weights_file *f);
+weights_format weights_file_format(const weights_file *f); /* of a packed form: its source's */
 /* "safetensors", "sharded safetensors", "PyTorch state dict", "TorchScript" */
 const char *weights_format_name(weights_format format);
 uint64_t weights_file_bytes(const weights_file *f);     /* of all its files */

@@ -1,7 +1,8 @@
 /* weights_pack.h - the packed form of a model's weights: a safetensors file with the same tensors (but those of types
  * that no tower computes with), in which every fp32 matrix whose values all convert to fp16 and back without loss is
- * held as fp16 (true of copies of OpenAI's weights, which were fp16 first). The same vectors to the last bit, half the
- * memory traffic. It lies in the cache folder and is tied to the files it was made from. */
+ * held as fp16 (true of copies of OpenAI's weights, which were fp16 first). The same numbers, half the memory traffic;
+ * vectors differ in their last bits at most, where a kernel adds in another order. It lies in the cache folder and is
+ * tied to the files it was made from. */
 #ifndef EMBED_WEIGHTS_PACK_H
 #define EMBED_WEIGHTS_PACK_H
 
