@@ -193,8 +193,10 @@ int cli_confirm(bool yes, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 
 typedef struct cli_progress {
     const cli *c;
-    bool drawn;     /* a bar stands on the line */
-    uint64_t named; /* skipped pictures named so far */
+    bool drawn;       /* a bar stands on the line */
+    uint64_t named;   /* unreadable pictures named so far */
+    uint64_t unnamed; /* those that were only counted */
+    cli_text unread;  /* JSON objects of all of them, with --json: base_buffer_free(&p.unread.b) */
     struct {
         int64_t us;
         uint64_t done;
@@ -205,6 +207,12 @@ void cli_progress_start(cli_progress *p, const cli *c);
 void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total);
 /* Takes the bar off so that a line can be printed. */
 void cli_progress_clear(cli_progress *p);
+/* A picture that could not be read: an object {member: name, "reason": ...} of p->unread with --json, and a sentence `what`
+ * `path`: reason. A terminal names the first of them without -v; a file gets them all. */
+void cli_progress_unread(cli_progress *p, const char *member, const char *name, const char *what, const char *path,
+                         const char *reason);
+/* A sentence while the bar stands; level 1: with -v alone. */
+void cli_progress_note(cli_progress *p, int level, const char *sentence);
 /* The bar's text for a line of `columns`. */
 void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
 

@@ -42,18 +42,13 @@ static const cli_option options[] = {
     CLI_OPTIONS_END,
 };
 
-/* Skipped pictures that a terminal names without -v; a file gets them all. */
-#define NAMED_ON_TERMINAL 20
-
 /* What the events share. */
 typedef struct run {
     cli *c;
     cli_progress progress;
     const char **sources; /* [n_sources] */
     size_t n_sources;
-    char **root;      /* [n_sources] absolute, for shortening names; entries may be NULL */
-    uint64_t unnamed; /* skipped pictures that were only counted */
-    cli_text skipped; /* JSON objects, with --json */
+    char **root; /* [n_sources] absolute, for shortening names; entries may be NULL */
 } run;
 
 static void on_progress(void *arg, uint64_t done, uint64_t total, const picask_index_report *so_far)
@@ -77,32 +72,13 @@ static const char *below_a_source(const run *r, const char *uri)
 static void on_skipped(void *arg, const char *uri, const char *reason)
 {
     run *r = arg;
-    if (r->c->json) {
-        cli_put(&r->skipped, r->skipped.b.size ? ",{\"uri\":" : "{\"uri\":");
-        cli_put_json(&r->skipped, uri);
-        cli_put(&r->skipped, ",\"reason\":");
-        cli_put_json(&r->skipped, reason);
-        cli_put(&r->skipped, "}");
-    }
-    bool few = r->progress.named < NAMED_ON_TERMINAL || !r->c->message.is_terminal || r->c->verbose;
-    if (r->c->quiet || !few) {
-        r->unnamed++;
-        return;
-    }
-    r->progress.named++;
-    cli_progress_clear(&r->progress);
-    char *path = cli_shown_path(below_a_source(r, uri));
-    cli_say(r->c, "skipped %s: %s", path ? path : "a picture", reason);
-    base_free(path);
+    cli_progress_unread(&r->progress, "uri", uri, "skipped", below_a_source(r, uri), reason);
 }
 
 static void on_note(void *arg, int level, const char *sentence)
 {
     run *r = arg;
-    if (level > 0 && !r->c->verbose)
-        return;
-    cli_progress_clear(&r->progress);
-    cli_say(r->c, "%s", sentence);
+    cli_progress_note(&r->progress, level, sentence);
 }
 
 static int parse_store(const char *value, picask_index_options *o)
@@ -293,7 +269,7 @@ static int print_summary(const run *r, const picask_index_options *o, const pica
         put_skipped_kind(&t, report->skipped_large, "too large", &first);
         put_skipped_kind(&t, report->skipped_unreadable, "not readable", &first);
         put_skipped_kind(&t, report->skipped_unsupported, "of another format", &first);
-        cli_put(&t, r->unnamed > 0 ? "   (-v names them)\n" : "\n");
+        cli_put(&t, r->progress.unnamed > 0 ? "   (-v names them)\n" : "\n");
     }
     if (stopped)
         cli_put(&t, "  what is done is kept; the same command goes on from there\n");
@@ -314,10 +290,10 @@ static int print_json(run *r, const picask_index_report *report)
         (unsigned long long)report->unchanged, (unsigned long long)report->moved,
         (unsigned long long)report->copies);
     cli_put(&t, "\"skipped\":[");
-    cli_put_bytes(&t, (const char *)r->skipped.b.data, r->skipped.b.size);
+    cli_put_bytes(&t, (const char *)r->progress.unread.b.data, r->progress.unread.b.size);
     cli_putf(&t, "],\"seconds\":%s,\"version\":%llu,\"changed\":%llu}\n", seconds,
              (unsigned long long)report->version, (unsigned long long)report->changed);
-    t.failed = t.failed || r->skipped.failed;
+    t.failed = t.failed || r->progress.unread.failed;
     return cli_print(&t);
 }
 
@@ -378,7 +354,7 @@ static int run_index(cli *c)
     base_free(r.root);
     base_free(r.sources);
     base_free(exclude);
-    base_buffer_free(&r.skipped.b);
+    base_buffer_free(&r.progress.unread.b);
     return code;
 }
 

@@ -15,17 +15,12 @@ static const cli_option options[] = {
     CLI_OPTIONS_END,
 };
 
-/* Rows that a terminal names without -v; a file gets them all. */
-#define NAMED_ON_TERMINAL 20
-
 /* What the events share. */
 typedef struct run {
     cli *c;
     cli_progress progress;
     bool yes;
-    int refused;         /* exit code of a question that was answered with no */
-    uint64_t unnamed;    /* rows that were only counted */
-    cli_text unreadable; /* JSON objects, with --json */
+    int refused; /* exit code of a question that was answered with no */
 } run;
 
 static void on_progress(void *arg, uint64_t done, uint64_t total)
@@ -37,32 +32,13 @@ static void on_progress(void *arg, uint64_t done, uint64_t total)
 static void on_unreadable(void *arg, const char *row, const char *reason)
 {
     run *r = arg;
-    if (r->c->json) {
-        cli_put(&r->unreadable, r->unreadable.b.size ? ",{\"row\":" : "{\"row\":");
-        cli_put_json(&r->unreadable, row);
-        cli_put(&r->unreadable, ",\"reason\":");
-        cli_put_json(&r->unreadable, reason);
-        cli_put(&r->unreadable, "}");
-    }
-    bool few = r->progress.named < NAMED_ON_TERMINAL || !r->c->message.is_terminal || r->c->verbose;
-    if (r->c->quiet || !few) {
-        r->unnamed++;
-        return;
-    }
-    r->progress.named++;
-    cli_progress_clear(&r->progress);
-    char *path = cli_shown_path(row);
-    cli_say(r->c, "cannot read %s: %s", path ? path : "a picture", reason);
-    base_free(path);
+    cli_progress_unread(&r->progress, "row", row, "cannot read", row, reason);
 }
 
 static void on_note(void *arg, int level, const char *sentence)
 {
     run *r = arg;
-    if (level > 0 && !r->c->verbose)
-        return;
-    cli_progress_clear(&r->progress);
-    cli_say(r->c, "%s", sentence);
+    cli_progress_note(&r->progress, level, sentence);
 }
 
 static bool leave_out(void *arg, uint64_t unreadable, uint64_t rows)
@@ -70,8 +46,8 @@ static bool leave_out(void *arg, uint64_t unreadable, uint64_t rows)
     run *r = arg;
     char a[32], b[32];
     cli_progress_clear(&r->progress);
-    if (!r->yes && r->unnamed > 0)
-        cli_say(r->c, "... and %s more (-v names them)", cli_count(r->unnamed, a));
+    if (!r->yes && r->progress.unnamed > 0)
+        cli_say(r->c, "... and %s more (-v names them)", cli_count(r->progress.unnamed, a));
     const char *them = unreadable == 1 ? "it" : "them";
     r->refused = cli_confirm(
         r->yes,
@@ -122,11 +98,11 @@ static int print_json(run *r, const picask_reembed_report *report)
     cli_putf(&t, "{\"rows\":%llu,\"embedded\":%llu,\"copies\":%llu,\"resumed\":%llu,\"unreadable\":[",
              (unsigned long long)report->rows, (unsigned long long)report->embedded,
              (unsigned long long)report->shared, (unsigned long long)report->resumed);
-    cli_put_bytes(&t, (const char *)r->unreadable.b.data, r->unreadable.b.size);
+    cli_put_bytes(&t, (const char *)r->progress.unread.b.data, r->progress.unread.b.size);
     cli_putf(&t, "],\"unchanged\":%s,\"seconds\":%s,\"version\":%llu,\"old_version\":%llu}\n",
              report->unchanged ? "true" : "false", seconds, (unsigned long long)report->version,
              (unsigned long long)report->old_version);
-    t.failed = t.failed || r->unreadable.failed;
+    t.failed = t.failed || r->progress.unread.failed;
     return cli_print(&t);
 }
 
@@ -173,7 +149,7 @@ static int run_reembed(cli *c)
     picask_error err;
     picask_status status = picask_table_reembed(c->db, c->table, c->model, &o, &report, &err);
     code = finish(&r, status, &report, &err);
-    base_buffer_free(&r.unreadable.b);
+    base_buffer_free(&r.progress.unread.b);
     return code;
 }
 

@@ -8,7 +8,8 @@
 
 #include "base/file.h"
 
-#define WINDOW (sizeof((cli_progress *)0)->window / sizeof((cli_progress *)0)->window[0])
+#define NAMED_ON_TERMINAL 20
+#define WINDOW            (sizeof((cli_progress *)0)->window / sizeof((cli_progress *)0)->window[0])
 
 void cli_progress_start(cli_progress *p, const cli *c)
 {
@@ -89,4 +90,34 @@ void cli_progress_clear(cli_progress *p)
     if (p->drawn)
         fputs("\r\033[K", stderr);
     p->drawn = false;
+}
+
+void cli_progress_unread(cli_progress *p, const char *member, const char *name, const char *what,
+                         const char *path, const char *reason)
+{
+    if (p->c->json) {
+        cli_putf(&p->unread, "%s{\"%s\":", p->unread.b.size ? "," : "", member);
+        cli_put_json(&p->unread, name);
+        cli_put(&p->unread, ",\"reason\":");
+        cli_put_json(&p->unread, reason);
+        cli_put(&p->unread, "}");
+    }
+    bool few = p->named < NAMED_ON_TERMINAL || !p->c->message.is_terminal || p->c->verbose;
+    if (p->c->quiet || !few) {
+        p->unnamed++;
+        return;
+    }
+    p->named++;
+    cli_progress_clear(p);
+    char *shown = cli_shown_path(path);
+    cli_say(p->c, "%s %s: %s", what, shown ? shown : "a picture", reason);
+    base_free(shown);
+}
+
+void cli_progress_note(cli_progress *p, int level, const char *sentence)
+{
+    if (level > 0 && !p->c->verbose)
+        return;
+    cli_progress_clear(p);
+    cli_say(p->c, "%s", sentence);
 }

@@ -68,7 +68,9 @@ static void a_slip_of_the_finger_finds_the_nearest_name(void **state)
 {
     (void)state;
     assert_string_equal(catalogue_nearest("ViT-L-14/opnai"), "ViT-L-14/openai");
-    assert_string_equal(catalogue_nearest("vit-l14"), "ViT-L/14");
+    assert_string_equal(catalogue_nearest("vit-l14"), "ViT-L-14/openai");
+    assert_string_equal(catalogue_nearest("ViT-B-3"), "ViT-B-32/openai");
+    assert_string_equal(catalogue_nearest("ViT-L-14-366"), "ViT-L-14-336/openai");
     assert_string_equal(catalogue_nearest("ViT-L-14/laion"), "ViT-L-14/laion2b_s32b_b82k");
     assert_string_equal(catalogue_nearest("openai/clip-vit-large-patch"), "openai/clip-vit-large-patch14");
     assert_string_equal(catalogue_nearest("laion/CLIP-ViT-H-14-laion2B-s32b-b79"),

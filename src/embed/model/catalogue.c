@@ -8,6 +8,7 @@
  * tests/peers/catalogue.py compares the table with open_clip as it is installed. */
 #include "embed/model/catalogue.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -239,7 +240,8 @@ typedef struct nearest {
     const char *best;
 } nearest;
 
-static void look_at(nearest *n, const char *name)
+/* said: what is proposed where `name` is near */
+static void look_at(nearest *n, const char *name, const char *said)
 {
     if (!name || n->distance == 0)
         return;
@@ -249,7 +251,7 @@ static void look_at(nearest *n, const char *name)
         distance = 1;
     if (distance < n->distance) {
         n->distance = distance;
-        n->best = name;
+        n->best = said;
     }
 }
 
@@ -258,13 +260,19 @@ const char *catalogue_nearest(const char *name)
     /* one slip in three letters, four at most */
     size_t length = strlen(name), slips = length / 3 < 4 ? length / 3 : 4;
     nearest n = {name, length, slips + 1, NULL};
+    for (size_t i = 0; i < N_ENTRIES; i++) /* a bare architecture means OpenAI's weights */
+        if (strcmp(entries[i].pretrained, "openai") == 0) {
+            char arch[64];
+            snprintf(arch, sizeof arch, "%.*s", (int)arch_length(&entries[i]), entries[i].name);
+            look_at(&n, arch, entries[i].name);
+        }
     for (size_t i = 0; i < N_ENTRIES; i++) {
         const catalogue_entry *e = &entries[i];
-        look_at(&n, e->openai_name);
-        look_at(&n, e->name);
-        look_at(&n, e->hub_id);
-        look_at(&n, e->hub_also);
-        look_at(&n, e->openai_file);
+        look_at(&n, e->openai_name, e->openai_name);
+        look_at(&n, e->name, e->name);
+        look_at(&n, e->hub_id, e->hub_id);
+        look_at(&n, e->hub_also, e->hub_also);
+        look_at(&n, e->openai_file, e->openai_file);
     }
     return n.best;
 }
