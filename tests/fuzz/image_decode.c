@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if ((uint64_t)picture.width * (uint64_t)picture.height > limits.max_pixels)
         abort();
-    if (image_resize_crop(&picture, 16, &small, &err) == LANCELET_OK)
+    if (image_resize_crop(&picture, 16, IMAGE_CROP_TORCHVISION, &small, &err) == LANCELET_OK)
         base_picture_free(&small);
     base_picture_free(&picture);
     return 0;
