@@ -31,6 +31,9 @@
 const char *gallery_shown_path(const char *path, char out[512]);
 /* 40960 -> "40,960" */
 const char *gallery_shown_count(uint64_t n, char out[32]);
+/* Hands a sentence to a caller's `say` (NULL: nobody listens); level as in picask_index_events. */
+void gallery_note(void (*say)(void *arg, int level, const char *sentence), void *arg, int level, const char *format,
+                  ...) PRINTF_LIKE(4, 5);
 /* "~/x" with the home folder put in; other paths as they are. Owned; NULL when memory is out. */
 char *gallery_expand_home(const char *path);
 /* Starts like a path: / ./ ../ ~/ (or is one of . .. ~). */

@@ -5,23 +5,10 @@
 #include "gallery/index.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define RACES 20 /* lost in a row before a commit is given up */
-
-PRINTF_LIKE(3, 4) static void note(const index_run *run, int level, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    if (!run->o.events.note)
-        return;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    run->o.events.note(run->o.events.arg, level, text);
-}
 
 /* ---- commits ---- */
 
@@ -186,7 +173,8 @@ static lancelet_status open_remembered(index_run *run, lancelet_error *err)
             return base_fail_memory(err);
         lancelet_status status = open_source(run, s, path, err);
         if (status == LANCELET_NOT_FOUND)
-            note(run, 0, "%s is not there; its rows stay as they are", gallery_shown_path(path, shown));
+            gallery_note(run->o.events.note, run->o.events.arg, 0,
+                         "%s is not there; its rows stay as they are", gallery_shown_path(path, shown));
         base_free(path);
         if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
             return status;
@@ -210,8 +198,9 @@ static lancelet_status open_sources(index_run *run, const char *const *sources, 
     if (!(run->o.overwrite && n > 0)) {
         lancelet_status status = index_sources_parse(json, &run->sources, err);
         if (status == LANCELET_CORRUPT && n > 0)
-            note(run, 0, "the remembered sources of table '%s' cannot be read; they are forgotten",
-                 run->t->name);
+            gallery_note(run->o.events.note, run->o.events.arg, 0,
+                         "the remembered sources of table '%s' cannot be read; they are forgotten",
+                         run->t->name);
         else if (status != LANCELET_OK)
             return status;
     }
@@ -336,8 +325,9 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
                                   : NULL;
             s->columns[j] = (index_column){why ? -1 : at, c[j].type == SOURCE_DOUBLE};
             if (why)
-                note(run, 0, "column '%s' of %s is not kept: table '%s' %s", c[j].name,
-                     gallery_shown_path(s->uri, shown), t->name, why);
+                gallery_note(run->o.events.note, run->o.events.arg, 0,
+                             "column '%s' of %s is not kept: table '%s' %s", c[j].name,
+                             gallery_shown_path(s->uri, shown), t->name, why);
         }
     }
     return LANCELET_OK;
@@ -407,17 +397,18 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
         RETURN_IF_ERROR(not_the_sources(gallery_table_model(t, err), err));
         RETURN_IF_ERROR(gallery_vector_norm(t, &run->norm, err));
         if (run->norm != 1)
-            note(run, 1,
-                 "the vectors of table '%s' are not of unit length (%.3g on average): new ones are "
-                 "made that long",
-                 t->name, (double)run->norm);
+            gallery_note(run->o.events.note, run->o.events.arg, 1,
+                         "the vectors of table '%s' are not of unit length (%.3g on average): new ones are "
+                         "made that long",
+                         t->name, (double)run->norm);
         const char *preprocess = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
         bool fast = gallery_decoded_fast(preprocess);
         if (preprocess && fast != decodes_fast(run))
-            note(run, 1,
-                 "table '%s' was made with --decode %s, this run decodes %s: vectors of the same picture "
-                 "would differ a little",
-                 t->name, fast ? "fast" : "full", fast ? "in full" : "fast");
+            gallery_note(
+                run->o.events.note, run->o.events.arg, 1,
+                "table '%s' was made with --decode %s, this run decodes %s: vectors of the same picture "
+                "would differ a little",
+                t->name, fast ? "fast" : "full", fast ? "in full" : "fast");
     }
     RETURN_IF_ERROR(gallery_next_id(t, &run->next_id, err));
     if (run->o.append)

@@ -11,7 +11,6 @@
 #include "gallery/reembed.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,18 +34,6 @@ typedef struct reembed_run {
     base_map64 *named;                    /* those that were named, in this round or one before */
     int64_t started_us, last_progress_us; /* monotonic */
 } reembed_run;
-
-PRINTF_LIKE(3, 4) static void note(const reembed_run *run, int level, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    if (!run->o.events.note)
-        return;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    run->o.events.note(run->o.events.arg, level, text);
-}
 
 static void progress(reembed_run *run, bool now)
 {
@@ -412,16 +399,18 @@ static lancelet_status round_of(reembed_run *run, lancelet_error *err)
         if (status == LANCELET_OK) {
             run->report->old_version = info.version;
             if (info.indices > 0)
-                note(run, 0,
-                     "the new version of table '%s' has no index: those of the old vectors do not fit it",
-                     t->name);
+                gallery_note(
+                    run->o.events.note, run->o.events.arg, 0,
+                    "the new version of table '%s' has no index: those of the old vectors do not fit it",
+                    t->name);
             if (functions)
-                note(run, 0,
-                     "the embedding function that table '%s' named for LanceDB belonged to the old vectors "
-                     "and is gone; "
-                     "another: picask table set-embedding open-clip%s%s",
-                     t->name, strcmp(t->name, "pictures") == 0 ? "" : " -t ",
-                     strcmp(t->name, "pictures") == 0 ? "" : t->name);
+                gallery_note(
+                    run->o.events.note, run->o.events.arg, 0,
+                    "the embedding function that table '%s' named for LanceDB belonged to the old vectors "
+                    "and is gone; "
+                    "another: picask table set-embedding open-clip%s%s",
+                    t->name, strcmp(t->name, "pictures") == 0 ? "" : " -t ",
+                    strcmp(t->name, "pictures") == 0 ? "" : t->name);
         }
     }
     arrow_schema_release(&schema);
@@ -432,7 +421,8 @@ static lancelet_status rounds(reembed_run *run, lancelet_error *err)
 {
     lancelet_status status = round_of(run, err);
     for (int race = 0; status == LANCELET_CONFLICT && race < RACES; race++) {
-        note(run, 1, "another program changed table '%s' meanwhile; looking again", run->t->name);
+        gallery_note(run->o.events.note, run->o.events.arg, 1,
+                     "another program changed table '%s' meanwhile; looking again", run->t->name);
         RETURN_IF_ERROR(picask_table_refresh(run->t, err));
         status = round_of(run, err);
     }

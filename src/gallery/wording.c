@@ -4,6 +4,7 @@
 #include "gallery/gallery.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,4 +45,17 @@ char *gallery_expand_home(const char *path)
     if (path[0] == '~' && (path[1] == '/' || path[1] == 0) && home && *home)
         return base_format("%s%s", home, path + 1);
     return base_strdup(path);
+}
+
+void gallery_note(void (*say)(void *arg, int level, const char *sentence), void *arg, int level,
+                  const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    if (!say)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    say(arg, level, text);
 }
