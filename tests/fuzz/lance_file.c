@@ -82,14 +82,14 @@ static void read_column(lance_file *f, uint32_t column, const struct ArrowSchema
     struct ArrowArray a;
     lancelet_error err;
     uint64_t rows = lance_min(lance_file_rows(f), most), sum = 0;
-    if (lance_file_read(f, column, schema, 0, rows, &a, &err) == LANCELET_OK) {
+    if (lance_file_read(f, &column, schema, 0, rows, &a, &err) == LANCELET_OK) {
         sum += touch(schema, &a);
         a.release(&a);
     }
     uint64_t all = lance_file_rows(f);
     if (all > 0) {
         uint64_t picks[] = {all - 1, 0, all / 2, all / 2, all / 3, all / 2 + (all / 2 + 1 < all)};
-        if (lance_file_take(f, column, schema, picks, sizeof picks / sizeof *picks, &a, &err) ==
+        if (lance_file_take(f, &column, schema, picks, sizeof picks / sizeof *picks, &a, &err) ==
             LANCELET_OK) {
             sum += touch(schema, &a);
             a.release(&a);

@@ -67,7 +67,7 @@ static void check_whole(lance_file *f, const golden *g)
     char hash[65];
     make_schema(&s, g->format, g->column);
     assert_int_equal(lance_file_rows(f), g->rows);
-    lancelet_status status = lance_file_read(f, g->index, &s, 0, g->rows, &a, &err);
+    lancelet_status status = lance_file_read(f, &g->index, &s, 0, g->rows, &a, &err);
     if (status != LANCELET_OK)
         fail_msg("%s %s: %s", g->file, g->column, err.text);
     assert_ok(arrow_check(&s, &a, &err), err);
@@ -93,13 +93,13 @@ static void check_parts(lance_file *f, const golden *g)
     struct ArrowArray all, part;
     lancelet_error err;
     make_schema(&s, g->format, g->column);
-    assert_ok(lance_file_read(f, g->index, &s, 0, g->rows, &all, &err), err);
+    assert_ok(lance_file_read(f, &g->index, &s, 0, g->rows, &all, &err), err);
     static const unsigned starts[] = {0, 1, 127, 129, 299, 1023, 4095, 5999};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         if (starts[i] >= g->rows)
             continue;
         uint64_t n = lance_min(g->rows - starts[i], 140);
-        assert_ok(lance_file_read(f, g->index, &s, starts[i], n, &part, &err), err);
+        assert_ok(lance_file_read(f, &g->index, &s, starts[i], n, &part, &err), err);
         assert_int_equal(part.length, n);
         for (uint64_t k = 0; k < n; k++)
             assert_row_equal(&s, &all, (int64_t)(starts[i] + k), &part, (int64_t)k);
@@ -125,17 +125,17 @@ static void check_take(lance_file *f, const golden *g)
     if (g->rows == 0)
         return;
     make_schema(&s, g->format, g->column);
-    assert_ok(lance_file_read(f, g->index, &s, 0, g->rows, &all, &err), err);
+    assert_ok(lance_file_read(f, &g->index, &s, 0, g->rows, &all, &err), err);
     for (uint64_t x = 17; n < 38; x = x * 6364136223846793005u + 1442695040888963407u)
         rows[n++] = (x >> 33) % g->rows;
     rows[n++] = g->rows - 1;
     rows[n] = rows[n - 1]; /* the same row again */
     n++;
-    assert_ok(lance_file_take(f, g->index, &s, rows, n, &taken, &err), err);
+    assert_ok(lance_file_take(f, &g->index, &s, rows, n, &taken, &err), err);
     for (size_t i = 0; i < n; i++)
         assert_row_equal(&s, &all, (int64_t)rows[i], &taken, (int64_t)i);
     taken.release(&taken);
-    assert_ok(lance_file_take(f, g->index, &s, rows, 0, &taken, &err), err);
+    assert_ok(lance_file_take(f, &g->index, &s, rows, 0, &taken, &err), err);
     assert_int_equal(taken.length, 0);
     taken.release(&taken);
     all.release(&all);
@@ -158,7 +158,7 @@ static void a_plain_matrix_is_not_copied_and_keeps_the_file_open(void **state)
     assert_ok(lance_file_open(FOLDER "varied_2.2.lance", 0, &f, &err), err);
     uint32_t column = column_index(f, "vector_wide");
     make_schema(&s, "+w:64:f", "vector_wide");
-    assert_ok(lance_file_read(f, column, &s, 10, 100, &a, &err), err);
+    assert_ok(lance_file_read(f, &column, &s, 10, 100, &a, &err), err);
     const float *matrix;
     uint64_t count;
     assert_ok(lance_file_vectors(f, column, 64, 10, &matrix, &count, &err), err);
@@ -225,10 +225,10 @@ static void rows_and_columns_that_are_not_there_are_refused(void **state)
     uint64_t row = 300;
     assert_ok(lance_file_open(FOLDER "varied_2.1.lance", 0, &f, &err), err);
     make_schema(&s, "i", "int32");
-    assert_int_equal(lance_file_read(f, 6, &s, 290, 11, &a, &err), LANCELET_INVALID);
-    assert_int_equal(lance_file_read(f, 6, &s, 1, UINT64_MAX, &a, &err), LANCELET_INVALID);
-    assert_int_equal(lance_file_take(f, 6, &s, &row, 1, &a, &err), LANCELET_INVALID);
-    assert_int_equal(lance_file_read(f, 999, &s, 0, 1, &a, &err), LANCELET_CORRUPT);
+    assert_int_equal(lance_file_read(f, (uint32_t[]){6}, &s, 290, 11, &a, &err), LANCELET_INVALID);
+    assert_int_equal(lance_file_read(f, (uint32_t[]){6}, &s, 1, UINT64_MAX, &a, &err), LANCELET_INVALID);
+    assert_int_equal(lance_file_take(f, (uint32_t[]){6}, &s, &row, 1, &a, &err), LANCELET_INVALID);
+    assert_int_equal(lance_file_read(f, (uint32_t[]){999}, &s, 0, 1, &a, &err), LANCELET_CORRUPT);
     lance_file_close(f);
     s.release(&s);
 }
@@ -244,7 +244,7 @@ static void a_column_of_another_type_is_an_error_not_nonsense(void **state)
         struct ArrowSchema s;
         struct ArrowArray a;
         make_schema(&s, formats[i], "x");
-        assert_int_not_equal(lance_file_read(f, column_index(f, "float32"), &s, 0, 10, &a, &err),
+        assert_int_not_equal(lance_file_read(f, (uint32_t[]){column_index(f, "float32")}, &s, 0, 10, &a, &err),
                              LANCELET_OK);
         s.release(&s);
     }
@@ -285,7 +285,7 @@ static void cut_and_damaged_files_are_survived(void **state)
         bytes[i] = (uint8_t)(kept ^ (1u << i % 8));
         if (lance_file_open_memory(bytes, size, &f, &err) == LANCELET_OK) {
             for (uint32_t c = 0; c < lance_file_columns(f) && c < 50; c++)
-                if (lance_file_read(f, c, &s, 0, lance_min(lance_file_rows(f), 10), &a, &err) == LANCELET_OK)
+                if (lance_file_read(f, &c, &s, 0, lance_min(lance_file_rows(f), 10), &a, &err) == LANCELET_OK)
                     a.release(&a);
             lance_file_close(f);
         }
@@ -321,10 +321,10 @@ static void every_failing_allocation_is_reported_and_leaks_nothing(void **state)
             lancelet_status status = lance_file_open(FOLDER "varied_2.2.lance", 0, &f, &err);
             if (status == LANCELET_OK) {
                 uint32_t column = column_index(f, columns[i].column);
-                status = lance_file_read(f, column, &s, 3, 290, &a, &err);
+                status = lance_file_read(f, &column, &s, 3, 290, &a, &err);
                 if (status == LANCELET_OK) {
                     a.release(&a);
-                    status = lance_file_take(f, column, &s, rows, 4, &a, &err);
+                    status = lance_file_take(f, &column, &s, rows, 4, &a, &err);
                     if (status == LANCELET_OK)
                         a.release(&a);
                 }
@@ -406,12 +406,12 @@ static void a_page_that_claims_any_number_of_rows_costs_what_is_asked_for(void *
     make_file(&file, &metadata, 1, rows);
     assert_ok(lance_file_open_memory(file.data, file.size, &f, &err), err);
     make_schema(&s, "l", "x");
-    assert_ok(lance_file_read(f, 0, &s, rows - 10, 10, &a, &err), err);
+    assert_ok(lance_file_read(f, (uint32_t[]){0}, &s, rows - 10, 10, &a, &err), err);
     assert_int_equal(a.null_count, 10);
     a.release(&a);
-    assert_ok(lance_file_take(f, 0, &s, &last, 1, &a, &err), err);
+    assert_ok(lance_file_take(f, (uint32_t[]){0}, &s, &last, 1, &a, &err), err);
     a.release(&a);
-    assert_int_equal(lance_file_read(f, 0, &s, 0, rows, &a, &err), LANCELET_LIMIT);
+    assert_int_equal(lance_file_read(f, (uint32_t[]){0}, &s, 0, rows, &a, &err), LANCELET_LIMIT);
     s.release(&s);
     lance_file_close(f);
     base_buffer_free(&metadata);
@@ -449,7 +449,7 @@ static void pages_whose_rows_overflow_or_differ_from_the_file_are_refused(void *
     make_file(&file, &metadata, 1, 5);
     assert_ok(lance_file_open_memory(file.data, file.size, &f, &err), err);
     make_schema(&s, "l", "x");
-    assert_int_equal(lance_file_read(f, 0, &s, 0, 5, &a, &err), LANCELET_CORRUPT);
+    assert_int_equal(lance_file_read(f, (uint32_t[]){0}, &s, 0, 5, &a, &err), LANCELET_CORRUPT);
     s.release(&s);
     lance_file_close(f);
     base_buffer_free(&metadata);
@@ -537,7 +537,7 @@ static void check_sample(const char *folder, const char *lines)
         struct ArrowSchema s;
         struct ArrowArray a;
         make_schema(&s, columns[c].format, columns[c].name);
-        assert_ok(lance_file_read(f, column_index(f, columns[c].name), &s, 0, lance_file_rows(f), &a, &err),
+        assert_ok(lance_file_read(f, (uint32_t[]){column_index(f, columns[c].name)}, &s, 0, lance_file_rows(f), &a, &err),
                   err);
         FILE *golden_lines = fopen(lines, "r");
         assert_non_null(golden_lines);

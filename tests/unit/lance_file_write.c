@@ -107,7 +107,7 @@ static void round_trip(int minor, uint64_t rows, uint64_t part, int nulls, size_
     for (uint32_t c = 0; c < COLUMNS; c++) {
         struct ArrowArray a;
         const struct ArrowSchema *s = schema.children[c];
-        lancelet_status status = lance_file_read(f, c, s, 0, rows, &a, &err);
+        lancelet_status status = lance_file_read(f, &c, s, 0, rows, &a, &err);
         if (status != LANCELET_OK)
             fail_msg("%s: %s", s->format, err.text);
         assert_ok(arrow_check(s, &a, &err), err);
@@ -117,7 +117,7 @@ static void round_trip(int minor, uint64_t rows, uint64_t part, int nulls, size_
         if (rows == 0)
             continue;
         uint64_t picks[] = {rows - 1, 0, rows / 2};
-        assert_ok(lance_file_take(f, c, s, picks, 3, &a, &err), err);
+        assert_ok(lance_file_take(f, &c, s, picks, 3, &a, &err), err);
         for (int64_t i = 0; i < 3; i++)
             assert_row_equal(s, batch.children[c], (int64_t)picks[i], &a, i);
         a.release(&a);
@@ -313,11 +313,11 @@ static void text_is_utf8_when_written_and_when_read(void **state)
             assert_ok(write_values(path, large ? "Z" : "z", cases[i].values, &err), err);
             assert_ok(lance_file_open(path, 0, &f, &err), err);
             make_schema(&text, large ? "U" : "u", "x");
-            assert_int_equal(lance_file_read(f, 0, &text, 0, 2, &a, &err),
+            assert_int_equal(lance_file_read(f, (uint32_t[]){0}, &text, 0, 2, &a, &err),
                              cases[i].valid ? LANCELET_OK : LANCELET_CORRUPT);
             arrow_array_release(&a);
             const uint64_t rows[] = {1, 0, 1};
-            assert_int_equal(lance_file_take(f, 0, &text, rows, 3, &a, &err),
+            assert_int_equal(lance_file_take(f, (uint32_t[]){0}, &text, rows, 3, &a, &err),
                              cases[i].valid ? LANCELET_OK : LANCELET_CORRUPT);
             arrow_array_release(&a);
             text.release(&text);

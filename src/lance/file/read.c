@@ -75,7 +75,7 @@ static lancelet_status read_rows(const lance_file *f, const lance_column *c, uin
     return LANCELET_OK;
 }
 
-lancelet_status lance_file_read(lance_file *f, uint32_t column, const struct ArrowSchema *schema,
+lancelet_status lance_file_read(lance_file *f, const uint32_t *columns, const struct ArrowSchema *schema,
                                 uint64_t first, uint64_t count, struct ArrowArray *out, lancelet_error *err)
 {
     const lance_column *c;
@@ -84,7 +84,7 @@ lancelet_status lance_file_read(lance_file *f, uint32_t column, const struct Arr
     memset(out, 0, sizeof *out);
     if (!base_add_u64(first, count, &end))
         end = UINT64_MAX;
-    RETURN_IF_ERROR(find_column(f, column, end, &c, err));
+    RETURN_IF_ERROR(find_column(f, columns[0], end, &c, err));
     RETURN_IF_ERROR(lance_type_of(schema, &type, err));
     if (type.kind == LANCE_LIST && count > 0) {
         const lance_page *page = &c->pages[find_page(c, first)];
@@ -173,13 +173,13 @@ static lancelet_status take_sorted(const lance_file *f, const lance_column *c, c
     return status;
 }
 
-lancelet_status lance_file_take(lance_file *f, uint32_t column, const struct ArrowSchema *schema,
+lancelet_status lance_file_take(lance_file *f, const uint32_t *columns, const struct ArrowSchema *schema,
                                 const uint64_t *rows, size_t n, struct ArrowArray *out, lancelet_error *err)
 {
     const lance_column *c;
     lance_type type;
     memset(out, 0, sizeof *out);
-    RETURN_IF_ERROR(find_column(f, column, 0, &c, err));
+    RETURN_IF_ERROR(find_column(f, columns[0], 0, &c, err));
     RETURN_IF_ERROR(lance_type_of(schema, &type, err));
     for (size_t i = 0; i < n; i++)
         if (rows[i] >= f->rows)

@@ -19,6 +19,7 @@ typedef struct row_stream {
     const volatile int *cancel;
     struct ArrowSchema schema; /* of the stream: the columns and perhaps _rowid */
     uint64_t *rows;            /* [batch_rows] scratch: rows of one fragment */
+    uint32_t *file_columns;    /* [table->most_fields] scratch */
 
     size_t fragment; /* scanning: where to go on */
     uint64_t row;
@@ -36,6 +37,7 @@ static void row_stream_free(row_stream *s)
     lancelet_table_destroy(s->table);
     base_free(s->columns);
     base_free(s->rows);
+    base_free(s->file_columns);
     base_free(s->addresses);
     arrow_schema_release(&s->schema);
     base_free(s);
@@ -56,15 +58,14 @@ static lancelet_status read_column(row_stream *s, size_t fragment, size_t column
 {
     const struct ArrowSchema *type = s->table->schema.children[column];
     lance_file *file;
-    uint32_t file_column;
-    RETURN_IF_ERROR(table_locate(s->table, fragment, column, &file, &file_column, err));
+    RETURN_IF_ERROR(table_locate(s->table, fragment, column, &file, s->file_columns, err));
     lancelet_status status;
     if (!file)
         status = table_nulls(type, n, out, err);
     else if (without_gap(rows, n))
-        status = lance_file_read(file, file_column, type, rows[0], n, out, err);
+        status = lance_file_read(file, s->file_columns, type, rows[0], n, out, err);
     else
-        status = lance_file_take(file, file_column, type, rows, n, out, err);
+        status = lance_file_take(file, s->file_columns, type, rows, n, out, err);
     if (status != LANCELET_OK && status != LANCELET_MEMORY)
         base_error_prefix(err, "the column '%s' of %s", type->name, s->table->path);
     return status;
@@ -355,7 +356,8 @@ static lancelet_status make_stream(const lancelet_table *table, const lancelet_s
         status = build_schema(s, err);
     if (status == LANCELET_OK) {
         s->rows = base_alloc_array(s->batch_rows, sizeof *s->rows);
-        if (!s->rows)
+        s->file_columns = base_alloc_array(table->most_fields + 1, sizeof *s->file_columns);
+        if (!s->rows || !s->file_columns)
             status = base_fail_memory(err);
     }
     if (status != LANCELET_OK) {

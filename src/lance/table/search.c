@@ -160,7 +160,7 @@ static lancelet_status measure(search *s, worker *w, lance_file *file, uint32_t 
             return status;
     }
     struct ArrowArray a;
-    RETURN_IF_ERROR(lance_file_read(file, file_column, type, first, *rows, &a, err));
+    RETURN_IF_ERROR(lance_file_read(file, &file_column, type, first, *rows, &a, err));
     lancelet_status status = measure_array(s, w, &a, (size_t)*rows, err);
     arrow_array_release(&a);
     return status;

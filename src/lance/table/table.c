@@ -6,6 +6,33 @@
 
 #include "lance/table/table.h"
 
+/* Field `at` and those below it, depth first, appended to t->depth_first; as deep as table_schema_build allowed. */
+static void add_fields(lancelet_table *t, size_t at, size_t *n)
+{
+    const table_manifest *m = &t->manifest;
+    t->depth_first[(*n)++] = at;
+    for (size_t i = 0; i < m->n_fields; i++)
+        if (m->fields[i].parent_id == m->fields[at].id)
+            add_fields(t, i, n);
+}
+
+static lancelet_status order_fields(lancelet_table *t, lancelet_error *err)
+{
+    const table_manifest *m = &t->manifest;
+    size_t n = 0;
+    t->depth_first = base_calloc(m->n_fields + 1, sizeof *t->depth_first);
+    t->columns = base_calloc(m->n_top + 1, sizeof *t->columns);
+    if (!t->depth_first || !t->columns)
+        return base_fail_memory(err);
+    for (size_t i = 0; i < m->n_top; i++) {
+        size_t first = n;
+        add_fields(t, m->top[i], &n);
+        t->columns[i] = (table_column){t->depth_first + first, n - first};
+        t->most_fields = n - first > t->most_fields ? n - first : t->most_fields;
+    }
+    return LANCELET_OK;
+}
+
 lancelet_status table_make(const char *path, table_manifest *m, lancelet_table **out, lancelet_error *err)
 {
     lancelet_table *t = base_calloc(1, sizeof *t);
@@ -23,6 +50,8 @@ lancelet_status table_make(const char *path, table_manifest *m, lancelet_table *
     lancelet_status status = t->path && t->files && t->deletions ? LANCELET_OK : base_fail_memory(err);
     if (status == LANCELET_OK)
         status = table_schema_build(&t->manifest, &t->schema, err);
+    if (status == LANCELET_OK)
+        status = order_fields(t, err);
     /* An old writer may have left the count of a deletion file out: only the file says how many rows live. */
     for (size_t i = 0; i < t->manifest.n_fragments && status == LANCELET_OK; i++) {
         table_fragment *f = &t->manifest.fragments[i];
@@ -59,6 +88,8 @@ void lancelet_table_destroy(lancelet_table *table)
         table_bitmap_destroy(table->deletions[i]);
     base_free(table->files);
     base_free(table->deletions);
+    base_free(table->depth_first);
+    base_free(table->columns);
     arrow_schema_release(&table->schema);
     table_manifest_free(&table->manifest);
     base_free(table->path);
@@ -135,29 +166,48 @@ static lancelet_status open_file(const lancelet_table *t, const table_fragment *
     return LANCELET_OK;
 }
 
+/* The data file of a fragment that has a field, and where in its list; NULL when none has. */
+static const table_data_file *file_of(const table_fragment *f, int32_t field, size_t *at)
+{
+    for (size_t i = 0; i < f->n_files; i++)
+        for (size_t j = 0; j < f->files[i].n_fields; j++)
+            if (f->files[i].fields[j] == field) { /* negative ids (dropped columns, system columns) never match */
+                *at = j;
+                return &f->files[i];
+            }
+    return NULL;
+}
+
 lancelet_status table_locate(const lancelet_table *t, size_t fragment, size_t column, lance_file **file,
-                             uint32_t *file_column, lancelet_error *err)
+                             uint32_t *file_columns, lancelet_error *err)
 {
     const table_fragment *f = &t->manifest.fragments[fragment];
-    const table_field *field = &t->manifest.fields[t->manifest.top[column]];
-    for (size_t i = 0; i < f->n_files; i++) {
-        const table_data_file *d = &f->files[i];
-        for (size_t j = 0; j < d->n_fields; j++) {
-            if (d->fields[j] != field->id) /* negative ids (dropped columns, system columns) never match */
-                continue;
+    const table_column *c = &t->columns[column];
+    const table_data_file *in = NULL;
+    *file = NULL;
+    for (size_t i = 0; i < c->n; i++) {
+        const table_field *field = &t->manifest.fields[c->field[i]];
+        size_t at;
+        const table_data_file *d = file_of(f, field->id, &at);
+        file_columns[i] = LANCE_NO_COLUMN;
+        if (!d || at >= d->n_columns || d->columns[at] < 0)
+            continue;
+        if (in && in != d)
+            return base_fail(err, LANCELET_UNSUPPORTED,
+                             "the parts of the column '%s' of %s lie in several files, which is not read",
+                             t->manifest.fields[c->field[0]].name, t->path);
+        if (!in) {
             lancelet_table *mutable = (lancelet_table *)t;
             pthread_mutex_lock(&mutable->lock);
             lancelet_status status = open_file(t, f, d, file, err);
             pthread_mutex_unlock(&mutable->lock);
             RETURN_IF_ERROR(status);
-            if (j >= d->n_columns || d->columns[j] < 0 || d->columns[j] >= (int64_t)lance_file_columns(*file))
-                return base_fail(err, LANCELET_CORRUPT, "the data file %s has no column for '%s'", d->path,
-                                 field->name);
-            *file_column = (uint32_t)d->columns[j];
-            return LANCELET_OK;
+            in = d;
         }
+        if (d->columns[at] >= (int64_t)lance_file_columns(*file))
+            return base_fail(err, LANCELET_CORRUPT, "the data file %s has no column for '%s'", d->path, field->name);
+        file_columns[i] = (uint32_t)d->columns[at];
     }
-    *file = NULL;
     return LANCELET_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "arrow/arrow.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "lance/expr/expr.h"
 #include "lance/file/file.h"
 #include "lance/wire/wire.h"
 
@@ -176,11 +177,20 @@ lancelet_status table_deletions_read(const char *path, const table_fragment *f, 
 
 /* ---- a table ---- */
 
+/* The fields of one column, depth first as in lance/file/file.h. */
+typedef struct table_column {
+    const size_t *field; /* [n] indices into manifest.fields; borrowed from lancelet_table.depth_first */
+    size_t n;
+} table_column;
+
 struct lancelet_table {
     atomic_int references;
     char *path;
     table_manifest manifest;
     struct ArrowSchema schema; /* one child a top-level field, in the manifest's order */
+    size_t *depth_first;       /* [manifest.n_fields] */
+    table_column *columns;     /* [manifest.n_top] */
+    size_t most_fields;        /* of a column */
     pthread_mutex_t lock;
     lance_file **files;       /* [manifest.n_slots] opened on first use */
     table_bitmap **deletions; /* [manifest.n_fragments] read on first use; NULL where a fragment has none */
@@ -193,13 +203,34 @@ lancelet_table *table_retain(const lancelet_table *t);
 /* Borrowed from the table. *out NULL: nothing is deleted. */
 lancelet_status table_deletions(const lancelet_table *t, size_t fragment, const table_bitmap **out,
                                 lancelet_error *err) MUST_CHECK;
-/* Where column `column` of the table lies in a fragment: the opened file (borrowed from the table) and its column;
- * *file NULL when no file has it, so that all its values are null. */
+/* Where column `column` of the table lies in a fragment: the opened file (borrowed from the table) and its columns, one a
+ * field, into file_columns [most_fields]; *file NULL when no file has it, so that all its values are null. */
 lancelet_status table_locate(const lancelet_table *t, size_t fragment, size_t column, lance_file **file,
-                             uint32_t *file_column, lancelet_error *err) MUST_CHECK;
-/* UNSUPPORTED names a column of a nested or unknown type. */
+                             uint32_t *file_columns, lancelet_error *err) MUST_CHECK;
+/* UNSUPPORTED names a column of a type that is not read. */
 lancelet_status table_check_readable_column(const lancelet_table *t, size_t column,
                                             lancelet_error *err) MUST_CHECK;
+
+/* ---- rows of a version ---- */
+
+/* A scan, in whole or of some fragments only. */
+typedef struct table_scan {
+    lancelet_scan_options options;
+    const size_t *fragments; /* [n_fragments] indices into manifest.fragments, ascending, copied; NULL: all */
+    size_t n_fragments;
+    bool deleted_too; /* every physical row, also those that a deletion file hides */
+} table_scan;
+lancelet_status table_scan_open(const lancelet_table *t, const table_scan *scan, struct ArrowArrayStream *out,
+                                lancelet_error *err) MUST_CHECK;
+
+/* Live rows that meet a condition. */
+typedef struct table_selection {
+    table_bitmap **fragment; /* [manifest.n_fragments]; NULL: no row of it */
+    uint64_t rows;           /* in all of them */
+} table_selection;
+lancelet_status table_select(const lancelet_table *t, const char *condition, const volatile int *cancel,
+                             table_selection *out, lancelet_error *err) MUST_CHECK;
+void table_selection_free(const lancelet_table *t, table_selection *s);
 /* `n` nulls of a column. */
 lancelet_status table_nulls(const struct ArrowSchema *column, size_t n, struct ArrowArray *out,
                             lancelet_error *err) MUST_CHECK;
@@ -230,13 +261,13 @@ typedef struct table_new_fragments {
 } table_new_fragments;
 void table_new_fragments_free(table_new_fragments *f);
 
-/* Where rows go: the table's columns as Field messages, with their Arrow schema. */
+/* Where rows go: the table's columns with the Field messages of all their fields, depth first. */
 typedef struct table_target {
     const char *path;
     int minor;
     const struct ArrowSchema *schema; /* [n] children */
-    const wire_span *fields;          /* [n] Field messages */
-    const int64_t *ids;               /* [n] field ids */
+    const wire_span *fields;          /* [fields] Field messages */
+    const int64_t *ids;               /* [fields] field ids */
 } table_target;
 /* Writes all batches of `rows` (not released here) whose schema is `incoming`. */
 lancelet_status table_write_rows(const table_target *target, const struct ArrowSchema *incoming,
@@ -247,10 +278,17 @@ lancelet_status table_write_rows(const table_target *target, const struct ArrowS
 /* What a commit does to the fragments that were there, per touched fragment. */
 typedef struct table_touched {
     uint64_t fragment;
-    table_bitmap *ours;  /* rows that this commit deletes; owned */
+    table_bitmap *ours;  /* rows that this commit deletes; owned; NULL: none, and `message` is there already */
     bool removed;        /* nothing is left of it */
     base_buffer message; /* its new DataFragment message, unless removed */
 } table_touched;
+
+/* A group of a Rewrite: fragments that stand side by side and the new ones that take their place. */
+typedef struct table_rewrite {
+    const uint64_t *old; /* [n_old] fragment ids in the table's order */
+    size_t n_old;
+    size_t first_new, n_new; /* in plan->added */
+} table_rewrite;
 
 typedef enum table_operation {
     TABLE_APPEND = 100,
@@ -278,17 +316,31 @@ typedef struct table_plan {
     table_new_fragments added;
     table_touched *touched; /* [n_touched] ascending by fragment id */
     size_t n_touched;
+    table_rewrite *rewrites; /* [n_rewrites] of a Rewrite */
+    size_t n_rewrites;
+    const table_manifest *restored; /* of a Restore: the version whose rows and schema come back */
     const lancelet_key_value *config; /* [n_config] */
     size_t n_config;
     const lancelet_key_value *metadata; /* [n_metadata] an UpdateConfig's changes of the schema's metadata */
     size_t n_metadata;
     const char *predicate;
-    /* an Overwrite's new schema */
+    /* the new schema of an Overwrite, Merge or Project */
     base_buffer *fields; /* [n_fields] Field messages */
     size_t n_fields;
-    base_buffer schema_metadata; /* map entries, each as field 1 */
-    int minor; /* file version 2.<minor> of a new table */
+    base_buffer schema_metadata; /* of an Overwrite: map entries, each as field 1 */
+    int minor; /* file version 2.<minor> of what is written; of an Overwrite it becomes the table's */
 } table_plan;
+
+/* Tries a plan on the newest version, and again as long as another writer is first and the conflict table lets it be
+ * rebased. *published: the version is visible, whatever the status; until then files on the trail are the caller's to
+ * undo. */
+lancelet_status table_land(table_plan *plan, const lancelet_write_options *options, table_trail *trail, bool *published,
+                           lancelet_table **out, lancelet_error *err) MUST_CHECK;
+/* Frees what a plan owns: added, touched, rewrites, fields, schema_metadata. */
+void table_plan_free(table_plan *plan);
+/* The columns of a table as rows are added to it; arrays go to the arena. */
+lancelet_status table_target_of(const lancelet_table *t, base_arena *arena, table_target *out,
+                                lancelet_error *err) MUST_CHECK;
 
 /* A message of two strings as field `number`: an entry of a map. A value of NULL is left out, which in an UpdateConfig
  * means: remove the key. */
