@@ -195,9 +195,10 @@ check: setup-test
 	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
 	$(Q)$(VENV)/bin/python tests/run
 # All of check, its heavy tests too, and every test again under ASan and UBSan (Python itself leaks: not looked for there).
+MORE_PEERS = pylance==14.0.2 duckdb==1.5.5 duckdb-extension-lance==1.5.5 lance-ray==0.5.0 ray==2.60.0 polars==2.1.0
 check-all: setup-test
 	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
-	$(Q)$(VENV)/bin/pip install -q --disable-pip-version-check pylance==14.0.2
+	$(Q)$(VENV)/bin/pip install -q --disable-pip-version-check $(MORE_PEERS)
 	$(Q)$(VENV)/bin/python tests/run --all
 	$(Q)$(MAKE) --no-print-directory check-san
 check-san: $(VENV)/ready
@@ -220,12 +221,16 @@ bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/process.py
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
 	$(Q)$(BENCH_VENV)/bin/python bench/search.py
+	$(Q)$(BENCH_VENV)/bin/python bench/lance_search.py
 	$(Q)$(BENCH_VENV)/bin/python bench/clip.py
 	$(Q)bench/size.sh
 
-examples: $(B)/examples/search
-$(B)/examples/%: examples/c/%.c $(B)/libpicask.$(SHARED_EXT)
-	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) -std=c11 -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -L$(B) -lpicask -Wl,-rpath,$(abspath $(B)) $(LDFLAGS)
+# each with the one library that it shows
+examples: $(B)/examples/search $(B)/examples/read_lance
+$(B)/examples/search: LIBRARY = picask
+$(B)/examples/read_lance: LIBRARY = lancelet
+$(B)/examples/%: examples/c/%.c $(B)/libpicask.$(SHARED_EXT) $(B)/liblancelet.$(SHARED_EXT)
+	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) -std=c11 -Iinclude $(WARN) $(CFLAGS) $(SANFLAGS) -o $@ $< -L$(B) -l$(LIBRARY) -Wl,-rpath,$(abspath $(B)) $(LDFLAGS)
 
 # ---- installing ----
 PC_WORDS = -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' -e 's|@VERSION@|$(VERSION)|'

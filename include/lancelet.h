@@ -395,13 +395,17 @@ lancelet_status lancelet_restore_last_good(const char *path, const lancelet_writ
 
 typedef struct lancelet_compact_options {
     size_t struct_size;
-    uint64_t target_rows;       /* of a fragment: smaller ones that stand side by side are put together; 0: 1,048,576 */
+    uint64_t target_rows;       /* of a fragment: smaller ones that stand side by side are put together; 0, and at most:
+                                   1,048,576 */
     double deleted_share;       /* a fragment with more deleted rows than this share of it is rewritten */
     int upgrade_minor;          /* 1 or 2: writes the whole table in file version 2.<minor>; 0: keeps its version */
     bool no_sync;
     const volatile int *cancel;
+    uint64_t least_fragments;   /* 0: as few fragments as there can be. Else only so many small ones or more are put together,
+                                   none of them with more rows than the others together have, and nothing is done for
+                                   deleted rows: what costs little after each of many small appends */
 } lancelet_compact_options;
-#define LANCELET_COMPACT_OPTIONS_INIT {sizeof(lancelet_compact_options), 0, 0.1, 0, false, NULL}
+#define LANCELET_COMPACT_OPTIONS_INIT {sizeof(lancelet_compact_options), 0, 0.1, 0, false, NULL, 0}
 
 typedef struct lancelet_compact_report {
     uint64_t fragments_before, fragments_after; /* of those that were rewritten */

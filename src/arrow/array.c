@@ -1,5 +1,6 @@
 /* array.c - reading values out of an ArrowArray. The array has passed arrow_check or is one of ours, and i is within
- * its length; the reader's own checks are of types and nulls. Values need not be aligned in memory. */
+ * its length; the reader's own checks are of types and nulls. A dictionary column is read as the values that it stands for.
+ * Values need not be aligned in memory. */
 #include <string.h>
 
 #include "arrow/arrow.h"
@@ -13,23 +14,36 @@ bool arrow_is_null(const struct ArrowArray *a, int64_t i)
     return a->null_count != 0 && a->buffers[0] && !arrow_bit(a->buffers[0], a->offset + i);
 }
 
+bool arrow_is_null_value(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i)
+{
+    if (arrow_is_null(a, i))
+        return true;
+    return s->dictionary &&
+           arrow_is_null_value(s->dictionary, a->dictionary, arrow_dictionary_index(a, arrow_type_of(s), i));
+}
+
+int64_t arrow_offset(const struct ArrowArray *a, bool large, int64_t i)
+{
+    const uint8_t *offsets = a->buffers[1];
+    int64_t wide;
+    int32_t narrow;
+    if (large) {
+        memcpy(&wide, offsets + i * 8, 8);
+        return wide;
+    }
+    memcpy(&narrow, offsets + i * 4, 4);
+    return narrow;
+}
+
 const char *arrow_bytes(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, size_t *n)
 {
     arrow_type t = arrow_type_of(s);
-    if (t.kind != ARROW_BYTES || arrow_is_null(a, i))
+    if ((t.kind != ARROW_BYTES && t.kind != ARROW_DICTIONARY) || arrow_is_null(a, i))
         return NULL;
-    const uint8_t *offsets = a->buffers[1];
+    if (t.kind == ARROW_DICTIONARY)
+        return arrow_bytes(s->dictionary, a->dictionary, arrow_dictionary_index(a, t, i), n);
     const char *data = a->buffers[2] ? a->buffers[2] : "";
-    int64_t begin, end;
-    if (t.large) {
-        memcpy(&begin, offsets + (a->offset + i) * 8, 8);
-        memcpy(&end, offsets + (a->offset + i) * 8 + 8, 8);
-    } else {
-        int32_t pair[2];
-        memcpy(pair, offsets + (a->offset + i) * 4, 8);
-        begin = pair[0];
-        end = pair[1];
-    }
+    int64_t begin = arrow_offset(a, t.large, a->offset + i), end = arrow_offset(a, t.large, a->offset + i + 1);
     *n = (size_t)(end - begin);
     return data + begin;
 }
@@ -66,9 +80,17 @@ static int64_t load_integer(const uint8_t *p, arrow_type t)
     return out;
 }
 
+int64_t arrow_dictionary_index(const struct ArrowArray *a, arrow_type t, int64_t i)
+{
+    t.kind = t.is_signed ? ARROW_SIGNED : ARROW_UNSIGNED;
+    return load_integer((const uint8_t *)a->buffers[1] + (size_t)(a->offset + i) * t.width, t);
+}
+
 bool arrow_int(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, int64_t *out)
 {
     arrow_type t = arrow_type_of(s);
+    if (t.kind == ARROW_DICTIONARY && !arrow_is_null(a, i))
+        return arrow_int(s->dictionary, a->dictionary, arrow_dictionary_index(a, t, i), out);
     if ((t.kind != ARROW_BOOL && t.kind != ARROW_SIGNED && t.kind != ARROW_UNSIGNED) || arrow_is_null(a, i))
         return false;
     const uint8_t *values = a->buffers[1];
@@ -82,6 +104,8 @@ bool arrow_int(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t 
 bool arrow_double(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, double *out)
 {
     arrow_type t = arrow_type_of(s);
+    if (t.kind == ARROW_DICTIONARY && !arrow_is_null(a, i))
+        return arrow_double(s->dictionary, a->dictionary, arrow_dictionary_index(a, t, i), out);
     if (t.kind != ARROW_FLOAT) {
         int64_t v;
         if (!arrow_int(s, a, i, &v))

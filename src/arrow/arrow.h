@@ -19,8 +19,10 @@ void arrow_schema_metadata_each(const struct ArrowSchema *s, bool (*each)(void *
 int64_t arrow_schema_find(const struct ArrowSchema *s, const char *name); /* child index or -1 */
 
 /* ---- reading columns ---- */
-/* All respect the array's offset. */
+/* All respect the array's offset. Of a dictionary column all but arrow_is_null give the value that row i stands for. */
 bool arrow_is_null(const struct ArrowArray *a, int64_t i);
+/* The same; true also where a dictionary column stands for a value that is null. */
+bool arrow_is_null_value(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i);
 /* utf8, binary and their large forms */
 const char *arrow_bytes(const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i, size_t *n);
 /* bool and all integers, dates, timestamps as int64; false when the type is another or the value is null */
@@ -34,18 +36,25 @@ int64_t arrow_list_size(const struct ArrowSchema *s); /* of "+w:N", else -1 */
 lancelet_status arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, lancelet_error *err) MUST_CHECK;
 
 /* ---- building columns ---- */
-/* One builder for every type that lancelet writes or reads. The schema is borrowed while building. An append gives false when
- * memory is out or when the value does not fit the column's type; the builder is then as it was. Integers and doubles
- * go into any integer, bool, date, time, timestamp or float column as far as they fit; arrow_append_vector goes into
- * lists of float32, float64 and float16. */
+/* One builder for every type but unions, views and run ends, nested ones too. The schema is borrowed while building. An append
+ * gives false when memory is out or when the value does not fit the column's type; the builder is then as it was. Integers and
+ * doubles go into any integer, bool, date, time, timestamp or float column as far as they fit; bytes of the right number also
+ * into fixed-size binary; arrow_append_vector goes into lists of float32, float64 and float16. A dictionary column takes what
+ * its values take. */
 typedef struct arrow_builder {
     const struct ArrowSchema *schema;
+    int kind;             /* arrow_kind, see type.h */
+    bool large;           /* 64-bit offsets */
+    bool full;            /* an append failed because one array cannot hold more: 2 GiB of text, 128 values of an int8 dictionary */
+    size_t width;         /* bytes a value, fixed-width types and dictionary indices; bool is bit-packed */
+    int64_t list_size;    /* of a fixed-size list */
     base_buffer validity; /* bitmap, made at the first null */
-    base_buffer offsets;  /* int32 or int64 [length + 1] for utf8 and binary */
+    base_buffer offsets;  /* int32 or int64 [length + 1] for utf8, binary, lists and maps */
     base_buffer values;
-    base_buffer item_validity; /* bitmap of a fixed-size list's items, made at the first null one */
-    int64_t length, nulls, item_nulls;
-    size_t width;         /* bytes a value, fixed-width types; 0: variable; bool is bit-packed */
+    int64_t length, nulls;
+    struct arrow_builder *child;   /* [n_children]; of a dictionary column one: its values */
+    int64_t n_children;
+    struct base_map64 *dictionary; /* bytes of a value to its place in child */
 } arrow_builder;
 lancelet_status arrow_builder_init(arrow_builder *b, const struct ArrowSchema *schema, lancelet_error *err) MUST_CHECK;
 bool arrow_append_null(arrow_builder *b) MUST_CHECK;
@@ -53,7 +62,8 @@ bool arrow_append_int(arrow_builder *b, int64_t v) MUST_CHECK;
 bool arrow_append_double(arrow_builder *b, double v) MUST_CHECK;
 bool arrow_append_bytes(arrow_builder *b, const void *bytes, size_t n) MUST_CHECK;
 bool arrow_append_vector(arrow_builder *b, const float *v /* [dim] */) MUST_CHECK;
-/* Appends row i of another array of the same type (utf8 and large utf8 count as the same, binary likewise). */
+/* Appends row i of another array of the same type (utf8 and large utf8 count as the same, binary and lists likewise; a
+ * dictionary column as its values). */
 bool arrow_append_from(arrow_builder *b, const struct ArrowSchema *s, const struct ArrowArray *a, int64_t i) MUST_CHECK;
 /* Moves what was built into *out (the builder is then freed, also on failure). */
 lancelet_status arrow_builder_finish(arrow_builder *b, struct ArrowArray *out, lancelet_error *err) MUST_CHECK;

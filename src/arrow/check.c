@@ -46,7 +46,7 @@ static lancelet_status check_buffers(const struct ArrowArray *a, arrow_type t, l
     static const int64_t counts[] = {
         [ARROW_NULL] = 0,   [ARROW_BOOL] = 2,      [ARROW_SIGNED] = 2, [ARROW_UNSIGNED] = 2,
         [ARROW_FLOAT] = 2,  [ARROW_FIXED] = 2,     [ARROW_BYTES] = 3,  [ARROW_LIST] = 2,
-        [ARROW_STRUCT] = 1, [ARROW_FIXED_LIST] = 1};
+        [ARROW_STRUCT] = 1, [ARROW_FIXED_LIST] = 1, [ARROW_DICTIONARY] = 2};
     int64_t wanted = counts[t.kind];
     if (a->n_buffers != wanted)
         return base_fail(err, LANCELET_CORRUPT, "%" PRId64 " buffers instead of %" PRId64, a->n_buffers,
@@ -57,7 +57,7 @@ static lancelet_status check_buffers(const struct ArrowArray *a, arrow_type t, l
         return base_fail(err, LANCELET_CORRUPT, "no buffers");
     if (!a->buffers[0] && a->null_count > 0)
         return base_fail(err, LANCELET_CORRUPT, "%" PRId64 " nulls and no validity buffer", a->null_count);
-    bool fixed = t.kind == ARROW_BOOL || t.kind == ARROW_SIGNED || t.kind == ARROW_UNSIGNED ||
+    bool fixed = t.kind == ARROW_BOOL || t.kind == ARROW_DICTIONARY || t.kind == ARROW_SIGNED || t.kind == ARROW_UNSIGNED ||
                  t.kind == ARROW_FLOAT || (t.kind == ARROW_FIXED && t.width > 0);
     if (fixed && !a->buffers[1] && a->length > 0)
         return base_fail(err, LANCELET_CORRUPT, "no values buffer");
@@ -78,6 +78,26 @@ static lancelet_status child_rows(const struct ArrowArray *a, arrow_type t, int6
 }
 
 static lancelet_status check_one(const struct ArrowSchema *s, const struct ArrowArray *a, int depth,
+                                 lancelet_error *err);
+
+static lancelet_status check_dictionary(const struct ArrowSchema *s, const struct ArrowArray *a, arrow_type t,
+                                        int depth, lancelet_error *err)
+{
+    if (!a->dictionary)
+        return base_fail(err, LANCELET_CORRUPT, "no dictionary");
+    RETURN_IF_ERROR(check_one(s->dictionary, a->dictionary, depth + 1, err));
+    for (int64_t i = 0; i < a->length; i++) {
+        if (arrow_is_null(a, i))
+            continue;
+        int64_t at = arrow_dictionary_index(a, t, i);
+        if (at < 0 || at >= a->dictionary->length)
+            return base_fail(err, LANCELET_CORRUPT, "row %" PRId64 " is value %" PRId64 " of a dictionary of %" PRId64, i,
+                             at, a->dictionary->length);
+    }
+    return LANCELET_OK;
+}
+
+static lancelet_status check_one(const struct ArrowSchema *s, const struct ArrowArray *a, int depth,
                                  lancelet_error *err)
 {
     if (depth > DEEPEST_ARRAY)
@@ -94,7 +114,7 @@ static lancelet_status check_one(const struct ArrowSchema *s, const struct Arrow
     if (a->null_count < -1 || a->null_count > a->length)
         return base_fail(err, LANCELET_CORRUPT, "%" PRId64 " nulls in %" PRId64 " rows", a->null_count,
                          a->length);
-    if (a->dictionary)
+    if (a->dictionary && t.kind != ARROW_DICTIONARY)
         return base_fail(err, LANCELET_CORRUPT, "a dictionary that the schema does not have");
     RETURN_IF_ERROR(check_buffers(a, t, err));
     if (t.kind == ARROW_BYTES) {
@@ -111,6 +131,12 @@ static lancelet_status check_one(const struct ArrowSchema *s, const struct Arrow
                          a->n_children, s->n_children);
     if (a->n_children > 0 && (!a->children || !s->children))
         return base_fail(err, LANCELET_CORRUPT, "no children");
+    if (strcmp(s->format, "+m") == 0 && (!s->children[0] || !s->children[0]->format ||
+         strcmp(s->children[0]->format, "+s") != 0 ||
+         s->children[0]->n_children != 2))
+        return base_fail(err, LANCELET_CORRUPT, "a map that is no list of keys and values");
+    if (t.kind == ARROW_DICTIONARY)
+        return check_dictionary(s, a, t, depth, err);
     int64_t rows = 0;
     if (nested)
         RETURN_IF_ERROR(child_rows(a, t, &rows, err));

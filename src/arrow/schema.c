@@ -100,8 +100,15 @@ arrow_type arrow_type_of(const struct ArrowSchema *s)
 {
     arrow_type none = {.kind = ARROW_UNKNOWN};
     const char *f = s->format;
-    if (!f || f[0] == '\0' || s->dictionary) /* the format of a dictionary column is that of its indices */
+    if (!f || f[0] == '\0')
         return none;
+    if (s->dictionary) { /* the format is that of the indices */
+        arrow_type index = f[1] == '\0' ? single_letter(f[0]) : none;
+        if (index.kind != ARROW_SIGNED && index.kind != ARROW_UNSIGNED)
+            return none;
+        return (arrow_type){
+            .kind = ARROW_DICTIONARY, .width = index.width, .is_signed = index.kind == ARROW_SIGNED};
+    }
     if (f[1] == '\0')
         return single_letter(f[0]);
     if (f[0] == 't')

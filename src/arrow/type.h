@@ -16,16 +16,23 @@ typedef enum arrow_kind {
     ARROW_LIST,  /* list, map */
     ARROW_FIXED_LIST,
     ARROW_STRUCT,
+    ARROW_DICTIONARY, /* integers that count into the values of schema->dictionary */
 } arrow_kind;
 
 typedef struct arrow_type {
     arrow_kind kind;
     size_t width;      /* bytes a value of the fixed-width kinds, bool excepted */
     bool large;        /* 64-bit offsets */
+    bool is_signed;    /* ARROW_DICTIONARY: its integers */
     int64_t list_size; /* ARROW_FIXED_LIST */
 } arrow_type;
 
 arrow_type arrow_type_of(const struct ArrowSchema *s);
+
+/* Offset i (from the first of the buffer) of bytes or lists. */
+int64_t arrow_offset(const struct ArrowArray *a, bool large, int64_t i);
+/* Of row i of a dictionary column, which is not null: its place among the values. */
+int64_t arrow_dictionary_index(const struct ArrowArray *a, arrow_type t, int64_t i);
 
 static inline bool arrow_bit(const void *bitmap, int64_t i)
 {

@@ -178,6 +178,8 @@ lancelet_status base_writer_write(base_writer *w, const void *bytes, size_t n, l
         RETURN_IF_ERROR(flush(w, err));
         if (n >= WRITER_BUFFER) {
             RETURN_IF_ERROR(write_out(w, bytes, n, err));
+            if (w->will_sync)
+                base_os_begin_sync(w->fd, w->position, n);
             w->position += n;
             return LANCELET_OK;
         }

@@ -17,6 +17,9 @@ lancelet_status base_map_open(const char *path, uint64_t expected_size, base_map
 void base_map_close(base_map *m);
 /* If `address` lies in an open mapping of ours: its path (for the SIGBUS sentence; async-signal-safe), else NULL. */
 const char *base_map_path_of(const void *address);
+/* Counts bytes of mappings that a reader looks into; all threads together. Tests bound what a read may cost. */
+void base_count_read(uint64_t bytes);
+uint64_t base_bytes_read(void); /* since the program began */
 
 /* The whole file into a fresh allocation with a NUL behind it (not counted). LIMIT when it has more than `limit`
  * bytes; a FIFO or device is INVALID. *bytes is the caller's. */
@@ -51,6 +54,7 @@ typedef struct base_writer {
     uint64_t position; /* bytes written so far */
     uint8_t *buffer;
     size_t used;
+    bool will_sync; /* set by who will close with `sync`: the disk begins on large writes while more are made ready */
 } base_writer;
 /* Creates `path` anew (O_EXCL when `exclusive`). */
 lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *out, lancelet_error *err) MUST_CHECK;

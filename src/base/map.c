@@ -129,3 +129,15 @@ void base_map_close(base_map *m)
     }
     *m = (base_map){0};
 }
+
+static _Atomic uint64_t bytes_read;
+
+void base_count_read(uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&bytes_read, bytes, memory_order_relaxed);
+}
+
+uint64_t base_bytes_read(void)
+{
+    return atomic_load_explicit(&bytes_read, memory_order_relaxed);
+}

@@ -8,6 +8,8 @@
 
 /* Data and metadata of fd on stable storage; 0 or -1 with errno. */
 int base_os_sync(int fd);
+/* Lets the system begin to write bytes of fd to the disk, without waiting; a wish, not a promise. */
+void base_os_begin_sync(int fd, uint64_t offset, size_t n);
 /* Renames unless `to` exists; 0 or -1 with errno (EEXIST: it exists; ENOSYS, EINVAL, ENOTSUP: cannot be done here). */
 int base_os_rename_exclusive(const char *from, const char *to);
 /* Fills out[n] with random bytes; 0 or -1 with errno. */

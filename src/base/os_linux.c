@@ -18,6 +18,14 @@ int base_os_sync(int fd)
     return fsync(fd);
 }
 
+/* Waits for nothing, so it does not take away the error that a later fsync is to report. */
+void base_os_begin_sync(int fd, uint64_t offset, size_t n)
+{
+    int e = errno;
+    (void)sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+    errno = e;
+}
+
 int base_os_rename_exclusive(const char *from, const char *to)
 {
     const unsigned no_replace = 1; /* RENAME_NOREPLACE: spelled out, as older headers lack it */

@@ -16,6 +16,13 @@ int base_os_sync(int fd)
     return fsync(fd); /* file systems without F_FULLFSYNC: network and FAT volumes */
 }
 
+void base_os_begin_sync(int fd, uint64_t offset, size_t n)
+{
+    (void)fd;
+    (void)offset;
+    (void)n;
+}
+
 int base_os_rename_exclusive(const char *from, const char *to)
 {
     return renamex_np(from, to, RENAME_EXCL);

@@ -42,7 +42,7 @@ def test_every_type_in_both_file_versions_is_the_same_for_pylance_and_us(t):
         check_equal(lance.dataset(path(t, name)).to_table(), rows)
 
 
-def test_a_table_of_mixed_file_versions_is_read_and_not_written(t):
+def test_a_table_of_mixed_file_versions_is_read_written_and_compacted_into_its_own(t):
     t.need("lance")
     import lance
     lance.write_dataset(pictures(0, 10), path(t), data_storage_version="2.1")
@@ -52,13 +52,14 @@ def test_a_table_of_mixed_file_versions_is_read_and_not_written(t):
         t.skip(f"pylance does not mix file versions: {e}")
     ours = lancelet.open(path(t))
     check_equal(ours.scan(), lance.dataset(path(t)).to_table())
+    ours = ours.commit(rows=pictures(20, 5), delete=[3])
+    ours, report = ours.compact()
+    assert report == {"fragments_before": 3, "fragments_after": 1, "rows": 24}, report
     dataset = lance.dataset(path(t))
-    if any(f.data_files()[0].file_minor_version != 1 for f in dataset.get_fragments()):
-        try:
-            ours.commit(rows=pictures(20, 1))
-            raise AssertionError("written")
-        except lancelet.Error as e:
-            assert e.status == "UNSUPPORTED" and "mixed" in str(e), e
+    check_equal(ours.scan(), dataset.to_table())
+    assert [f.file_minor_version for x in dataset.get_fragments() for f in x.data_files()] == [1]
+    lance.write_dataset(pictures(30, 5), path(t), mode="append")
+    check_equal(lancelet.open(path(t)).scan(), lance.dataset(path(t)).to_table())
 
 
 def test_pylance_deletes_updates_and_compacts_a_table_of_ours(t):

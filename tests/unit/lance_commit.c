@@ -176,7 +176,7 @@ static void rows_become_several_fragments_past_a_million(void **state)
     lancelet_table *t = NULL;
     assert_ok(lancelet_table_create(table_path, &s, NULL, 0, &rows_unsynced, &t, &err), err);
     assert_int_equal(t->manifest.n_fragments, 2);
-    assert_int_equal(t->manifest.fragments[0].physical_rows, 4 * ROWS);
+    assert_int_equal(t->manifest.fragments[0].physical_rows, 1 << 20);
     assert_int_equal(t->manifest.fragments[1].id, 1);
     check_ids(t, BATCHES * (int64_t)ROWS, sum);
     lancelet_table_destroy(t);
@@ -343,7 +343,7 @@ static void a_commit_is_rebased_where_the_format_allows_it(void **state)
         {SET_A, SET_A, -1, 10},
         {SET_A, ADD, 6, 110},
         {ADD, SET_A, 6, 110},
-        {OVERWRITE, SET_A, -1, 100},
+        {OVERWRITE, SET_A, 1, 100},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lancelet_error err;
@@ -414,8 +414,8 @@ static void foreign_operations_are_followed_or_refused_by_name(void **state)
         const char *text;
     } cases[] = {{TABLE_CREATE_INDEX, true, ""},      {TABLE_REWRITE, true, ""},
                  {TABLE_PROJECT, true, ""},           {TABLE_UPDATE_CONFIG, true, ""},
-                 {TABLE_RESERVE_FRAGMENTS, true, ""}, {TABLE_MERGE, false, "a Merge"},
-                 {TABLE_RESTORE, false, "a Restore"}, {116, false, "116"},
+                 {TABLE_RESERVE_FRAGMENTS, true, ""}, {TABLE_MERGE, true, ""},
+                 {TABLE_RESTORE, false, "a Restore"}, {TABLE_MEM_WAL, false, "an UpdateMemWalState"}, {116, false, "116"},
                  {0, false, "does not say"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lancelet_error err;

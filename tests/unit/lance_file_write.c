@@ -1,4 +1,4 @@
-/* Writing data files: what is written reads back the same, in the layouts that docs/lance-written.md describes. That
+/* Writing data files: what is written reads back the same, in the layouts that docs/lance-format.md describes. That
  * the real readers take these bytes is proved by the peer tests of whole tables. */
 #include "lance_file_support.h"
 
@@ -238,34 +238,6 @@ static void pages_are_flushed_near_8_mib_and_vectors_lie_aligned(void **state)
     schema.release(&schema);
 }
 
-static void a_null_inside_a_vector_is_refused_and_one_under_a_null_row_is_not(void **state)
-{
-    (void)state;
-    static const char *const columns[] = {"+w:4:f"};
-    struct ArrowSchema schema;
-    struct ArrowArray batch;
-    lancelet_error err;
-    uint64_t size;
-    make_struct(&schema, columns, 1);
-    make_batch(&schema, 0, 3, 1, 0, &batch); /* row 1 is null */
-    static const uint8_t row0[] = {0xfe, 0xff}, row1[] = {0x0f, 0xff};
-    struct ArrowArray *items = batch.children[0]->children[0];
-    const void *kept = items->buffers[0];
-    lance_file_writer *w = open_writer(file_path(), 1, &schema);
-    items->null_count = -1;
-    items->buffers[0] = row0;
-    assert_int_equal(lance_file_writer_add(w, &batch, &err), LANCELET_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "+w:4:f"));
-    lance_file_writer_abandon(w);
-    w = open_writer(file_path(), 1, &schema);
-    items->buffers[0] = row1;
-    assert_ok(lance_file_writer_add(w, &batch, &err), err);
-    assert_ok(lance_file_writer_finish(w, false, &size, &err), err);
-    items->buffers[0] = kept;
-    batch.release(&batch);
-    schema.release(&schema);
-}
-
 /* A file of one column with these values, NULL at the end. */
 static lancelet_status write_values(const char *path, const char *format, const char *const *values,
                                     lancelet_error *err)
@@ -421,7 +393,6 @@ int main(void)
         cmocka_unit_test(long_and_empty_strings_read_back),
         cmocka_unit_test(layouts_are_chosen_by_width_and_nulls),
         cmocka_unit_test(pages_are_flushed_near_8_mib_and_vectors_lie_aligned),
-        cmocka_unit_test(a_null_inside_a_vector_is_refused_and_one_under_a_null_row_is_not),
         cmocka_unit_test(text_is_utf8_when_written_and_when_read),
         cmocka_unit_test(an_existing_file_is_not_written_over),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaves_no_file),

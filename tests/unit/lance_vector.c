@@ -6,6 +6,12 @@
 
 #include "lance_rows.h"
 
+static void distances(lancelet_metric metric, const float *query, const float *matrix, size_t rows, size_t dim, float *out)
+{
+    vector_query q = vector_query_of(metric, query, dim);
+    vector_distances(&q, matrix, rows, out);
+}
+
 static uint32_t seed = 1;
 
 static float noise(void)
@@ -65,9 +71,9 @@ static void a_row_has_the_same_distance_wherever_a_scan_is_cut(void **state)
     for (size_t i = 0; i < DIM; i++)
         query[i] = noise();
     for (int metric = LANCELET_COSINE; metric <= LANCELET_DOT; metric++) {
-        vector_distances((lancelet_metric)metric, query, matrix, N, DIM, whole);
+        distances((lancelet_metric)metric, query, matrix, N, DIM, whole);
         for (size_t r = 0; r < N; r += 7)
-            vector_distances((lancelet_metric)metric, query, matrix + r * DIM, N - r < 7 ? N - r : 7, DIM,
+            distances((lancelet_metric)metric, query, matrix + r * DIM, N - r < 7 ? N - r : 7, DIM,
                              part + r);
         assert_memory_equal(whole, part, sizeof whole);
     }
@@ -77,7 +83,7 @@ static void cosine_does_not_depend_on_lengths(void **state)
 {
     (void)state;
     float query[3] = {3, 4, 0}, matrix[4][3] = {{30, 40, 0}, {-0.3f, -0.4f, 0}, {0, 0, 5}, {4, -3, 0}}, d[4];
-    vector_distances(LANCELET_COSINE, query, matrix[0], 4, 3, d);
+    distances(LANCELET_COSINE, query, matrix[0], 4, 3, d);
     assert_true(fabsf(d[0]) < 1e-6f);
     assert_true(fabsf(d[1] - 2) < 1e-6f);
     assert_true(fabsf(d[2] - 1) < 1e-6f);
@@ -88,9 +94,9 @@ static void cosine_of_a_zero_vector_is_not_a_number(void **state)
 {
     (void)state;
     float query[2] = {1, 0}, zero[2] = {0, 0}, d;
-    vector_distances(LANCELET_COSINE, query, zero, 1, 2, &d);
+    distances(LANCELET_COSINE, query, zero, 1, 2, &d);
     assert_true(isnan(d));
-    vector_distances(LANCELET_COSINE, zero, query, 1, 2, &d);
+    distances(LANCELET_COSINE, zero, query, 1, 2, &d);
     assert_true(isnan(d));
 }
 
@@ -98,9 +104,9 @@ static void l2_is_squared_and_dot_is_one_minus_the_product(void **state)
 {
     (void)state;
     float a[2] = {1, 2}, b[2] = {4, 6}, d;
-    vector_distances(LANCELET_L2, a, b, 1, 2, &d);
+    distances(LANCELET_L2, a, b, 1, 2, &d);
     assert_true(d == 25.0f);
-    vector_distances(LANCELET_DOT, a, b, 1, 2, &d);
+    distances(LANCELET_DOT, a, b, 1, 2, &d);
     assert_true(d == -15.0f);
 }
 

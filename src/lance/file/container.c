@@ -3,7 +3,7 @@
  * for the columns, one for the global buffers, and a footer of 40 bytes: u64 column metadata start, u64 column table,
  * u64 global table, u32 global buffers, u32 columns, u16 major, u16 minor, "LANC".
  * Everything that a file says is checked against its size before it is used; what is kept of a page is where its
- * message lies, so memory grows with the metadata's bytes alone. */
+ * message lies, so memory grows with the metadata's bytes alone. A column's metadata is read when it is first used. */
 #include "lance/file/page.h"
 
 enum { FOOTER = 40, TABLE_ENTRY = 16 };
@@ -38,6 +38,7 @@ static lancelet_status read_column(lance_column *column, wire_span metadata, uin
     wire_field f;
     bool bad;
     lancelet_status status = LANCELET_OK;
+    base_count_read(metadata.size);
     while (status == LANCELET_OK && wire_next(&metadata, &f, &bad)) {
         if (f.number != 2 || f.type != 2)
             continue;
@@ -56,6 +57,43 @@ static lancelet_status read_column(lance_column *column, wire_span metadata, uin
     }
     column->n_pages = pages.size / sizeof(lance_page);
     column->pages = (lance_page *)(void *)pages.data;
+    return LANCELET_OK;
+}
+
+static void free_column(lance_column *column)
+{
+    if (column)
+        base_free(column->pages);
+    base_free(column);
+}
+
+lancelet_status lance_file_column(const lance_file *f, uint32_t index, const lance_column **out,
+                                  lancelet_error *err)
+{
+    if (index >= f->n_columns)
+        return base_fail(err, LANCELET_CORRUPT, "the file has %u columns, column %u is asked for",
+                         f->n_columns, index);
+    _Atomic(lance_column *) *slot = &f->columns[index];
+    *out = atomic_load_explicit(slot, memory_order_acquire);
+    if (*out)
+        return LANCELET_OK;
+    wire_span metadata;
+    lance_column *fresh = base_calloc(1, sizeof *fresh), *there = NULL;
+    if (!fresh)
+        return base_fail_memory(err);
+    lancelet_status status =
+        table_entry(f->bytes, f->column_table, index, &metadata)
+            ? read_column(fresh, metadata, index, err)
+            : base_fail(err, LANCELET_CORRUPT, "the metadata of column %u lies outside the file", index);
+    if (status != LANCELET_OK) {
+        free_column(fresh);
+        return status;
+    }
+    if (!atomic_compare_exchange_strong(slot, &there, fresh)) {
+        free_column(fresh); /* another thread was first */
+        fresh = there;
+    }
+    *out = fresh;
     return LANCELET_OK;
 }
 
@@ -83,6 +121,8 @@ static lancelet_status read_container(lance_file *f, lancelet_error *err)
     if (!f->columns)
         return base_fail_memory(err);
     f->n_columns = (uint32_t)n_columns;
+    f->column_table = column_table;
+    base_count_read(FOOTER + (n_columns + n_global) * TABLE_ENTRY + f->descriptor.size);
     uint64_t left = file.size;
     for (uint32_t i = 0; i < f->n_columns; i++) {
         wire_span metadata;
@@ -91,7 +131,6 @@ static lancelet_status read_container(lance_file *f, lancelet_error *err)
         if (metadata.size > left) /* columns that share bytes could make a small file take any memory */
             return base_fail(err, LANCELET_CORRUPT, "the metadata of the columns overlaps");
         left -= metadata.size;
-        RETURN_IF_ERROR(read_column(&f->columns[i], metadata, i, err));
     }
     return LANCELET_OK;
 }
@@ -99,7 +138,7 @@ static lancelet_status read_container(lance_file *f, lancelet_error *err)
 static void destroy(lance_file *f)
 {
     for (uint32_t i = 0; i < f->n_columns; i++)
-        base_free(f->columns[i].pages);
+        free_column(atomic_load(&f->columns[i]));
     base_free(f->columns);
     if (f->mapped)
         base_map_close(&f->map);
@@ -212,32 +251,34 @@ static lancelet_status open_buffers(const lance_file *f, wire_span page, lance_p
     return status;
 }
 
-/* The layers of rows and items; only one item layer is read. */
-static lancelet_status open_layers(wire_span body, uint32_t number, lance_page_view *out, lancelet_error *err)
+/* What the page's definition levels mean: its layers, innermost first, are those of the column's path, each with or
+ * without nulls (and empty lists). */
+static lancelet_status open_layers(wire_span body, uint32_t number, const lance_nesting *path,
+                                   lance_page_view *out, lancelet_error *err)
 {
     base_buffer layers = {0};
     if (!wire_packed(body, number, &layers)) {
         base_buffer_free(&layers);
         return base_fail_memory(err);
     }
+    lancelet_status status = LANCELET_OK;
     size_t n = layers.size / 8;
-    uint64_t first = 0;
-    bool lists = false;
-    for (size_t i = 0; i < n; i++) {
+    if (n != path->n)
+        status = base_fail(err, LANCELET_CORRUPT, "a page has %zu layers of nesting where the column's type has %zu", n,
+                           path->n);
+    for (size_t i = 0; status == LANCELET_OK && i < n; i++) {
         uint64_t layer;
         memcpy(&layer, layers.data + 8 * i, 8);
-        first = i == 0 ? layer : first;
-        lists = lists || (layer != 1 && layer != 3);
+        bool list = layer == 2 || (layer >= 4 && layer <= 6);
+        if (layer < 1 || layer > 6 || list != path->list[i])
+            status = base_fail(err, LANCELET_CORRUPT, "a page's layers of nesting are not those of the column's type");
+        if (layer == 3 || layer == 4 || layer == 6)
+            out->meaning[++out->max_level] = path->null_level[i];
+        if (layer == 5 || layer == 6)
+            out->meaning[++out->max_level] = (uint8_t)(path->null_level[i] + 1);
     }
     base_buffer_free(&layers);
-    if (lists)
-        return base_fail(err, LANCELET_UNSUPPORTED, "columns of lists are not read");
-    if (n > 1)
-        return base_fail(err, LANCELET_UNSUPPORTED, "columns inside structs are not read");
-    if (n == 0)
-        return base_fail(err, LANCELET_CORRUPT, "a page does not say whether it holds nulls");
-    out->nullable = first == 3;
-    return LANCELET_OK;
+    return status;
 }
 
 static lancelet_status refuse_page(wire_span url, lancelet_error *err)
@@ -250,12 +291,13 @@ static lancelet_status refuse_page(wire_span url, lancelet_error *err)
                      (int)lance_min(url.size, 100), url.data ? (const char *)url.data : "");
 }
 
-lancelet_status lance_page_open(const lance_file *f, const lance_page *page, lance_page_view *out,
-                                lancelet_error *err)
+lancelet_status lance_page_open(const lance_file *f, const lance_page *page, const lance_nesting *path,
+                                lance_page_view *out, lancelet_error *err)
 {
     static const char url21[] = "/lance.encodings21.PageLayout";
     memset(out, 0, sizeof *out);
     out->page = page;
+    out->path = path;
     RETURN_IF_ERROR(open_buffers(f, page->message, out, err));
     wire_span any = wire_bytes(wire_bytes(wire_bytes(page->message, 4), 2), 1);
     wire_span url = wire_bytes(any, 1), layout = wire_bytes(any, 2);
@@ -269,17 +311,17 @@ lancelet_status lance_page_open(const lance_file *f, const lance_page *page, lan
     switch (field.number) {
     case 1:
         out->layout = LANCE_LAYOUT_MINIBLOCK;
-        return open_layers(out->body, 6, out, err);
+        return open_layers(out->body, 6, path, out, err);
     case 2:
         out->layout = LANCE_LAYOUT_CONSTANT;
-        return open_layers(out->body, 5, out, err);
+        return open_layers(out->body, 5, path, out, err);
     case 3:
         out->layout = LANCE_LAYOUT_FULLZIP;
-        return open_layers(out->body, 8, out, err);
+        return open_layers(out->body, 8, path, out, err);
     case 4:
-        return base_fail(err, LANCELET_UNSUPPORTED, "blob pages are not read");
+        return base_fail(err, LANCELET_UNSUPPORTED, "blob pages (the blob type of Lance) are not read");
     case 5:
-        return base_fail(err, LANCELET_UNSUPPORTED, "sparse pages are not read");
+        return base_fail(err, LANCELET_UNSUPPORTED, "sparse pages (of Lance file version 2.3) are not read");
     default:
         return base_fail(err, LANCELET_UNSUPPORTED, "page layout %u is not read", field.number);
     }

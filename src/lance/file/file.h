@@ -52,9 +52,12 @@ typedef struct lance_file_writer lance_file_writer;
 lancelet_status lance_file_writer_open(const char *path, int minor, const struct ArrowSchema *schema,
                                        const wire_span *fields, size_t n_fields, lance_file_writer **out,
                                        lancelet_error *err) MUST_CHECK;
+/* It will be synced at the end: the disk may begin before. */
+void lance_file_writer_will_sync(lance_file_writer *w);
 /* Adds a batch (a struct array that fits the schema; borrowed). Pages are flushed near 8 MiB of a column. */
 lancelet_status lance_file_writer_add(lance_file_writer *w, const struct ArrowArray *batch, lancelet_error *err) MUST_CHECK;
 uint64_t lance_file_writer_rows(const lance_file_writer *w);
+uint64_t lance_file_writer_bytes(const lance_file_writer *w); /* in the file so far; pages that are not full are to come */
 /* Writes the rest, syncs when asked and closes; gives the file's size. Frees w also on failure, the file then removed. */
 lancelet_status lance_file_writer_finish(lance_file_writer *w, bool sync, uint64_t *size, lancelet_error *err) MUST_CHECK;
 void lance_file_writer_abandon(lance_file_writer *w);

@@ -1,55 +1,70 @@
-/* fullzip.c - FullZip pages: every value by itself, for wide values. Buffer 0 is for each row [control word][value]:
- * the control word (one byte, 0 valid, 1 null) only where bits_def is 1; a fixed-width value has its full width also
- * when null (before it a bitmap of its items' validity, where the encoding says so); a variable-width one is a length
- * (u32 or u64) and bytes, and nothing when null. Buffer 1, variable width only, is where each row begins and the end:
- * rows + 1 offsets of 1, 2, 4 or 8 bytes. Without control words fixed-width rows are a plain matrix in the file. */
+/* fullzip.c - FullZip pages: every value by itself, for wide values. Buffer 0 is for each item [control word][value]:
+ * the control word, only where there are levels, is 1, 2 or 4 bytes: repetition level above definition level, in
+ * bits_rep and bits_def bits. An item that stands for a null or empty list is a control word alone. A fixed-width value
+ * has its full width also when null (before it bitmaps of its items' validity, where the encoding says so); a
+ * variable-width one is a length (u32 or u64) and bytes, and nothing when null. Buffer 1, with lists or variable width,
+ * is where each row begins and the end: rows + 1 offsets of 1, 2, 4 or 8 bytes. Without control words fixed-width
+ * values are plain values in the file. */
 #include "lance/file/page.h"
 
 typedef struct fullzip {
     const lance_page_view *view;
     const lance_type *type;
-    size_t control; /* bytes of the control word: 0 or 1 */
+    unsigned repetition_bits, definition_bits;
+    size_t control; /* bytes of the control word: 0, 1, 2 or 4 */
     /* fixed width */
-    size_t validity; /* bytes of item validity before a value */
-    size_t stride;   /* bytes a row */
+    size_t validity[LANCE_DIMENSIONS]; /* bytes of item validity before a value, by depth */
+    size_t width;                      /* bytes of an item that has a value, the control word aside */
+    bool bytes_of_bools;               /* a byte a bool */
     /* variable width */
     size_t length_bytes; /* 4 or 8 */
-    size_t index_bytes;  /* of an offset of the repetition index */
     bool general;        /* each value is compressed alone */
     lance_leaf compression;
     bool fsst;
     lance_fsst table;
+    size_t index_bytes; /* of an offset of the repetition index; 0: there is none */
 } fullzip;
 
+/* The widths of the values of a column without a length before each. */
 static lancelet_status open_fixed(fullzip *z, lancelet_error *err)
 {
     lance_leaf leaf;
+    uint64_t items = 1, value = z->type->width, bits = z->type->item_bits;
     RETURN_IF_ERROR(lance_leaf_open(wire_bytes(z->view->body, 7), &leaf, err));
-    if (z->type->kind == LANCE_LIST) {
+    if (z->type->packed)
+        return lance_leaf_refuse(&leaf, "packed structs", err);
+    for (size_t d = 0; d < z->type->depth; d++) {
         if (leaf.kind != LANCE_FIXED_SIZE_LIST)
             return lance_leaf_refuse(&leaf, "fixed-size lists", err);
-        if (wire_u64(leaf.body, 1, 0) != z->type->items)
+        if (wire_u64(leaf.body, 1, 0) != z->type->size[d])
             return base_fail(err, LANCELET_CORRUPT, "a page's lists have another length than the column's");
+        items *= z->type->size[d];
         if (wire_u64(leaf.body, 3, 0) != 0)
-            z->validity = (size_t)((z->type->items + 7) / 8);
+            z->validity[d] = (size_t)((items + 7) / 8);
+        z->width += z->validity[d];
         RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, 2), &leaf, err));
+    }
+    if (bits == 1) {
+        z->bytes_of_bools = z->type->kind == LANCE_BOOL;
+        value = z->bytes_of_bools ? 1 : items / 8;
+        if (!z->bytes_of_bools && items % 8 != 0)
+            return base_fail(err, LANCELET_UNSUPPORTED, "FullZip pages of lists of bool are not read");
+        bits = z->bytes_of_bools ? 8 : 1;
     }
     if (leaf.kind != LANCE_FLAT || wire_bytes(leaf.body, 2).data)
         return lance_leaf_refuse(&leaf, "the values of a FullZip page", err);
-    if (wire_u64(leaf.body, 1, 0) != z->type->item_bits)
+    if (wire_u64(leaf.body, 1, 0) != bits)
         return base_fail(err, LANCELET_CORRUPT, "a page holds values of another width than the column's");
-    z->stride = z->control + z->validity + z->type->width;
-    if (wire_u64(z->view->body, 3, 0) != 8 * (uint64_t)(z->validity + z->type->width))
+    z->width += (size_t)value;
+    if (wire_u64(z->view->body, 3, 0) != 8 * (uint64_t)z->width)
         return base_fail(err, LANCELET_CORRUPT, "a FullZip page states another width than its encoding has");
-    if (z->view->n_buffers < 1 || z->view->page->rows > z->view->buffers[0].size / z->stride)
-        return base_fail(err, LANCELET_CORRUPT, "a FullZip page is shorter than its rows");
     return LANCELET_OK;
 }
 
 static lancelet_status open_variable(fullzip *z, lancelet_error *err)
 {
     lance_leaf leaf;
-    uint64_t bits = wire_u64(z->view->body, 4, 0), rows = z->view->page->rows;
+    uint64_t bits = wire_u64(z->view->body, 4, 0);
     RETURN_IF_ERROR(lance_leaf_open(wire_bytes(z->view->body, 7), &leaf, err));
     if (leaf.kind == LANCE_GENERAL) {
         z->general = true;
@@ -65,6 +80,12 @@ static lancelet_status open_variable(fullzip *z, lancelet_error *err)
     if (bits != 32 && bits != 64)
         return base_fail(err, LANCELET_CORRUPT, "a FullZip page has lengths neither of 32 nor of 64 bits");
     z->length_bytes = (size_t)bits / 8;
+    return LANCELET_OK;
+}
+
+static lancelet_status open_index(fullzip *z, lancelet_error *err)
+{
+    uint64_t rows = z->view->page->rows;
     if (z->view->n_buffers < 2)
         return base_fail(err, LANCELET_CORRUPT, "a FullZip page lacks its repetition index");
     uint64_t index = z->view->buffers[1].size, width = index / (rows + 1);
@@ -81,63 +102,75 @@ static lancelet_status open_fullzip(fullzip *z, const lance_page_view *v, const 
     z->view = v;
     z->type = type;
     uint64_t rep = wire_u64(v->body, 1, 0), def = wire_u64(v->body, 2, 0);
-    if (rep != 0)
-        return base_fail(err, LANCELET_UNSUPPORTED, "columns of lists are not read");
-    if (def > 1 || (def == 1 && !v->nullable))
-        return base_fail(err, LANCELET_CORRUPT, "a FullZip page's definition level does not fit its layer");
-    z->control = (size_t)def;
-    if (wire_u64(v->body, 5, 0) != v->page->rows)
+    if (rep > 16 || def > 16 || (rep > 0) != (v->path->n_lists > 0) || (def > 0 && v->max_level == 0))
+        return base_fail(err, LANCELET_CORRUPT, "a FullZip page's levels do not fit its layers");
+    z->repetition_bits = (unsigned)rep;
+    z->definition_bits = (unsigned)def;
+    z->control = rep + def == 0 ? 0 : rep + def <= 8 ? 1 : rep + def <= 16 ? 2 : 4;
+    if (type->kind == LANCE_NULL)
+        return base_fail(err, LANCELET_CORRUPT, "a page holds values where the column has the null type");
+    if (rep == 0 && wire_u64(v->body, 5, 0) != v->page->rows)
         return base_fail(err, LANCELET_CORRUPT, "a page holds another number of values than of rows");
-    if (type->kind == LANCE_BOOL)
-        return base_fail(err, LANCELET_UNSUPPORTED, "FullZip pages of bool are not read");
-    return type->kind == LANCE_VARIABLE ? open_variable(z, err) : open_fixed(z, err);
+    if (v->n_buffers < 1)
+        return base_fail(err, LANCELET_CORRUPT, "a FullZip page lacks its buffers");
+    RETURN_IF_ERROR(type->kind == LANCE_VARIABLE ? open_variable(z, err) : open_fixed(z, err));
+    if (rep > 0 || type->kind == LANCE_VARIABLE)
+        return open_index(z, err);
+    size_t stride = z->control + z->width;
+    return v->page->rows <= v->buffers[0].size / stride
+               ? LANCELET_OK
+               : base_fail(err, LANCELET_CORRUPT, "a FullZip page is shorter than its rows");
 }
 
-static lancelet_status check_control(uint8_t control, lancelet_error *err)
+/* Takes an item's control word off *in. */
+static lancelet_status take_control(const fullzip *z, wire_span *in, uint8_t *repetition, uint8_t *definition,
+                                    lancelet_error *err)
 {
-    return control <= 1 ? LANCELET_OK
-                        : base_fail(err, LANCELET_CORRUPT, "a definition level is neither 0 nor 1");
-}
-
-static lancelet_status read_fixed(const fullzip *z, uint64_t first, uint64_t n, lance_sink *sink,
-                                  lancelet_error *err)
-{
-    const uint8_t *row = z->view->buffers[0].data + first * z->stride;
-    if (z->control == 0 && z->validity == 0) {
-        lance_sink_fixed(sink, row, n);
-        return LANCELET_OK;
-    }
-    for (uint64_t i = 0; i < n; i++, row += z->stride) {
-        if (z->control) {
-            RETURN_IF_ERROR(check_control(row[0], err));
-            if (row[0]) {
-                RETURN_IF_ERROR(lance_sink_nulls(sink, 1, err));
-                continue;
-            }
-        }
-        uint64_t at = sink->length;
-        lance_sink_fixed(sink, row + z->control + z->validity, 1);
-        if (z->validity)
-            RETURN_IF_ERROR(lance_sink_items(sink, at, row + z->control, 0, 1, err));
-    }
+    if (in->size < z->control)
+        return base_fail(err, LANCELET_CORRUPT, "a FullZip row is too short");
+    uint64_t word = wire_little(in->data, z->control);
+    uint64_t rep = word >> z->definition_bits, def = word & (((uint64_t)1 << z->definition_bits) - 1);
+    in->data += z->control;
+    in->size -= z->control;
+    if (rep > z->view->path->n_lists || def > z->view->max_level)
+        return base_fail(err, LANCELET_CORRUPT, "a FullZip page has a level that its layers do not have");
+    *repetition = (uint8_t)rep;
+    *definition = z->view->meaning[def];
     return LANCELET_OK;
 }
 
-static lancelet_status read_value(const fullzip *z, wire_span row, base_buffer *unpacked, lance_sink *sink,
-                                  lancelet_error *err)
+static lancelet_status take_fixed(const fullzip *z, wire_span *in, bool null, lance_sink *sink, lancelet_error *err)
 {
-    if (z->control) {
-        if (row.size < 1)
-            return base_fail(err, LANCELET_CORRUPT, "a FullZip row is too short");
-        RETURN_IF_ERROR(check_control(row.data[0], err));
-        if (row.data[0])
-            return lance_sink_nulls(sink, 1, err);
-        row.data++;
-        row.size--;
-    }
-    if (row.size < z->length_bytes || wire_little(row.data, z->length_bytes) > row.size - z->length_bytes)
+    if (in->size < z->width)
+        return base_fail(err, LANCELET_CORRUPT, "a FullZip row is too short");
+    const uint8_t *value = in->data;
+    in->data += z->width;
+    in->size -= z->width;
+    if (null)
+        return lance_sink_nulls(sink, 1, err);
+    uint64_t at = sink->length;
+    for (size_t d = 0; d < z->type->depth; d++)
+        if (z->validity[d]) {
+            RETURN_IF_ERROR(lance_sink_items(sink, d, at, value, 0, 1, err));
+            value += z->validity[d];
+        }
+    if (z->type->item_bits == 1)
+        lance_sink_bits(sink, value, 0, 1);
+    else
+        lance_sink_fixed(sink, value, 1);
+    return LANCELET_OK;
+}
+
+static lancelet_status take_variable(const fullzip *z, wire_span *in, bool null, base_buffer *unpacked,
+                                     lance_sink *sink, lancelet_error *err)
+{
+    if (null)
+        return lance_sink_nulls(sink, 1, err);
+    if (in->size < z->length_bytes || wire_little(in->data, z->length_bytes) > in->size - z->length_bytes)
         return base_fail(err, LANCELET_CORRUPT, "a FullZip row is shorter than its length says");
-    wire_span value = {row.data + z->length_bytes, (size_t)wire_little(row.data, z->length_bytes)};
+    wire_span value = {in->data + z->length_bytes, (size_t)wire_little(in->data, z->length_bytes)};
+    in->data += z->length_bytes + value.size;
+    in->size -= z->length_bytes + value.size;
     if (z->general)
         RETURN_IF_ERROR(lance_leaf_unpack(&z->compression, value, unpacked, &value, err));
     if (!z->fsst)
@@ -146,46 +179,92 @@ static lancelet_status read_value(const fullzip *z, wire_span row, base_buffer *
     return lance_sink_bytes(sink, NULL, 0, err);
 }
 
-static lancelet_status read_variable(const fullzip *z, uint64_t first, uint64_t n, lance_sink *sink,
-                                     lancelet_error *err)
+/* All items of the bytes: those of some rows. */
+static lancelet_status take_items(const fullzip *z, wire_span in, base_buffer *unpacked, lance_sink *sink,
+                                  lancelet_error *err)
+{
+    const lance_nesting *path = z->view->path;
+    while (in.size > 0) {
+        uint8_t repetition = 0, definition = 0;
+        if (z->control)
+            RETURN_IF_ERROR(take_control(z, &in, &repetition, &definition, err));
+        lance_level_run level = {&repetition, &definition, 1};
+        RETURN_IF_ERROR(lance_sink_levels(sink, &level, 0, 1, err));
+        if (definition > path->visible)
+            continue;
+        RETURN_IF_ERROR(lance_sink_reserve(sink, 1, err));
+        RETURN_IF_ERROR(z->type->kind == LANCE_VARIABLE ? take_variable(z, &in, definition != 0, unpacked, sink, err)
+                                                        : take_fixed(z, &in, definition != 0, sink, err));
+    }
+    return LANCELET_OK;
+}
+
+/* Rows [first, first + n) that the repetition index finds. Each is looked at alone, so that each is one row. */
+static lancelet_status read_indexed(const fullzip *z, uint64_t first, uint64_t n, base_buffer *unpacked,
+                                    lance_sink *sink, lancelet_error *err)
 {
     wire_span data = z->view->buffers[0];
     const uint8_t *index = z->view->buffers[1].data;
-    base_buffer unpacked = {0};
-    lancelet_status status = LANCELET_OK;
-    for (uint64_t i = first; status == LANCELET_OK && i < first + n; i++) {
-        uint64_t from = wire_little(index + i * z->index_bytes, z->index_bytes);
+    base_count_read((n + 1) * z->index_bytes);
+    for (uint64_t i = first; i < first + n; i++) {
+        uint64_t from = wire_little(index + i * z->index_bytes, z->index_bytes), values = sink->length;
         uint64_t to = wire_little(index + (i + 1) * z->index_bytes, z->index_bytes);
-        if (from > to || to > data.size)
-            status = base_fail(err, LANCELET_CORRUPT, "a FullZip page's repetition index points outside it");
-        else
-            status = read_value(z, (wire_span){data.data + from, (size_t)(to - from)}, &unpacked, sink, err);
+        size_t levels = sink->repetition.size;
+        if (from >= to || to > data.size)
+            return base_fail(err, LANCELET_CORRUPT, "a FullZip page's repetition index points outside it");
+        base_count_read(to - from);
+        RETURN_IF_ERROR(take_items(z, (wire_span){data.data + from, (size_t)(to - from)}, unpacked, sink, err));
+        bool one = sink->length == values + 1;
+        if (z->repetition_bits > 0) {
+            const uint8_t *rep = sink->repetition.data;
+            one = rep[levels] == z->view->path->n_lists;
+            for (size_t k = levels + 1; k < sink->repetition.size; k++)
+                one = one && rep[k] != z->view->path->n_lists;
+        }
+        if (!one)
+            return base_fail(err, LANCELET_CORRUPT, "a FullZip page's repetition index is not that of its rows");
     }
-    base_buffer_free(&unpacked);
-    return status;
+    return LANCELET_OK;
+}
+
+static lancelet_status read_fixed(const fullzip *z, uint64_t first, uint64_t n, lance_sink *sink,
+                                  lancelet_error *err)
+{
+    size_t stride = z->control + z->width;
+    wire_span rows = {z->view->buffers[0].data + first * stride, (size_t)n * stride};
+    base_count_read(rows.size);
+    if (stride > z->type->width || z->type->item_bits == 1)
+        return take_items(z, rows, NULL, sink, err);
+    lance_level_run valid = {NULL, NULL, n};
+    RETURN_IF_ERROR(lance_sink_levels(sink, &valid, 0, n, err));
+    RETURN_IF_ERROR(lance_sink_reserve(sink, n, err));
+    lance_sink_fixed(sink, rows.data, n);
+    return LANCELET_OK;
 }
 
 lancelet_status lance_fullzip_read(const lance_page_view *v, const lance_range *ranges, size_t n,
                                    lance_sink *sink, lancelet_error *err)
 {
     fullzip z;
-    RETURN_IF_ERROR(open_fullzip(&z, v, &sink->type, err));
-    for (size_t i = 0; i < n; i++) {
-        if (sink->type.kind == LANCE_VARIABLE)
-            RETURN_IF_ERROR(read_variable(&z, ranges[i].first, ranges[i].count, sink, err));
-        else
-            RETURN_IF_ERROR(read_fixed(&z, ranges[i].first, ranges[i].count, sink, err));
-    }
-    return LANCELET_OK;
+    base_buffer unpacked = {0};
+    lancelet_status status = open_fullzip(&z, v, &sink->type, err);
+    for (size_t i = 0; status == LANCELET_OK && i < n; i++)
+        status = z.index_bytes ? read_indexed(&z, ranges[i].first, ranges[i].count, &unpacked, sink, err)
+                               : read_fixed(&z, ranges[i].first, ranges[i].count, sink, err);
+    base_buffer_free(&unpacked);
+    return status;
 }
 
 const uint8_t *lance_fullzip_matrix(const lance_page_view *v, const lance_type *type)
 {
     fullzip z;
     lancelet_error ignored;
-    if (v->layout != LANCE_LAYOUT_FULLZIP || type->kind != LANCE_LIST ||
-        open_fullzip(&z, v, type, &ignored) != LANCELET_OK || z.control != 0 || z.validity != 0)
+    bool fixed = (type->kind == LANCE_LIST || type->kind == LANCE_FIXED) && type->item_bits != 1;
+    if (v->layout != LANCE_LAYOUT_FULLZIP || !fixed || open_fullzip(&z, v, type, &ignored) != LANCELET_OK ||
+        z.control != 0 || z.width != type->width)
         return NULL;
     /* Arrow wants its values aligned to their own width at least; writers align pages to 64. */
-    return (uintptr_t)v->buffers[0].data % (type->item_bits / 8) == 0 ? v->buffers[0].data : NULL;
+    size_t align = type->item_bits / 8;
+    align = align & (align - 1) ? 1 : align; /* fixed-size binary is bytes */
+    return (uintptr_t)v->buffers[0].data % (align < 16 ? align : 16) == 0 ? v->buffers[0].data : NULL;
 }

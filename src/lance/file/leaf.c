@@ -13,6 +13,7 @@ void lance_scratch_free(lance_scratch *s)
 {
     base_buffer_free(&s->unpacked);
     base_buffer_free(&s->values);
+    base_buffer_free(&s->levels);
 }
 
 lancelet_status lance_leaf_open(wire_span encoding, lance_leaf *out, lancelet_error *err)
@@ -192,8 +193,12 @@ static lancelet_status run_lengths(const lance_leaf *leaf, const wire_span *buff
     for (uint64_t i = 0; i < runs && left > 0; i++) {
         uint64_t run = lance_min(l.data[i], left);
         left -= run;
-        for (; run > 0; run--, to += word)
+        uint64_t size = run * word, done = lance_min(word, size);
+        if (size > 0)
             memcpy(to, v.data + i * word, (size_t)word);
+        for (; done < size; done += lance_min(done, size - done)) /* twice as many each time */
+            memcpy(to + done, to, (size_t)lance_min(done, size - done));
+        to += size;
     }
     return left == 0 ? LANCELET_OK : too_short("run-length", err);
 }
@@ -221,6 +226,23 @@ static lancelet_status byte_stream_split(const lance_leaf *leaf, wire_span in, u
     return LANCELET_OK;
 }
 
+/* The one value that the encoding itself holds. */
+static lancelet_status constant(const lance_leaf *leaf, uint64_t n, uint32_t bits, base_buffer *out,
+                                const uint8_t **values, lancelet_error *err)
+{
+    wire_span value = wire_bytes(leaf->body, 1);
+    size_t size;
+    if (value.size != bits / 8 || !base_mul_size((size_t)n, value.size, &size))
+        return base_fail(err, LANCELET_CORRUPT, "a page's constant has another width than the column");
+    uint8_t *to = room(out, size);
+    if (!to)
+        return base_fail_memory(err);
+    *values = to;
+    for (uint64_t i = 0; i < n; i++)
+        memcpy(to + i * value.size, value.data, value.size);
+    return LANCELET_OK;
+}
+
 static bool word_bits(uint32_t bits)
 {
     return bits == 8 || bits == 16 || bits == 32 || bits == 64;
@@ -240,6 +262,8 @@ lancelet_status lance_leaf_fixed(wire_span encoding, const wire_span *buffers, s
         buffers = unpacked;
         RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, 3), &leaf, err));
     }
+    if (leaf.kind == LANCE_CONSTANT && bits % 8 == 0)
+        return constant(&leaf, n, bits, &scratch->values, values, err);
     if (n_buffers < 1 || (leaf.kind != LANCE_RLE && n_buffers != 1))
         return base_fail(err, LANCELET_CORRUPT,
                          "a page has %zu value buffers where its encoding has another number", n_buffers);
@@ -283,13 +307,30 @@ lancelet_status lance_leaf_fixed(wire_span encoding, const wire_span *buffers, s
     return base_fail(err, LANCELET_CORRUPT, "a page's encoding does not fit values of %u bits", bits);
 }
 
-lancelet_status lance_leaf_levels(wire_span encoding, wire_span block, uint64_t n, lance_scratch *scratch,
-                                  const uint8_t **levels, lancelet_error *err)
+lancelet_status lance_leaf_levels(wire_span encoding, wire_span block, uint64_t n, const uint8_t *meaning,
+                                  uint8_t most, lance_scratch *scratch, const uint8_t **levels, lancelet_error *err)
 {
-    RETURN_IF_ERROR(lance_leaf_fixed(encoding, &block, 1, n, 16, scratch, levels, err));
-    for (uint64_t i = 0; i < n; i++)
-        if (wire_little(*levels + 2 * i, 2) > 1)
-            return base_fail(err, LANCELET_CORRUPT, "a definition level is neither 0 nor 1");
+    const uint8_t *values;
+    RETURN_IF_ERROR(lance_leaf_fixed(encoding, &block, 1, n, 16, scratch, &values, err));
+    return lance_levels_map(values, n, meaning, most, &scratch->levels, levels, err);
+}
+
+lancelet_status lance_levels_map(const uint8_t *values, uint64_t n, const uint8_t *meaning, uint8_t most,
+                                 base_buffer *out, const uint8_t **levels, lancelet_error *err)
+{
+    uint16_t highest = 0;
+    uint8_t *to = room(out, (size_t)n);
+    if (!to)
+        return base_fail_memory(err);
+    for (uint64_t i = 0; i < n; i++) {
+        uint16_t level = (uint16_t)(values[2 * i] | values[2 * i + 1] << 8);
+        highest = level > highest ? level : highest;
+        to[i] = meaning[level <= most ? level : 0];
+    }
+    if (highest > most)
+        return base_fail(err, LANCELET_CORRUPT, "a level of nesting is %d where the page's layers have %d", highest,
+                         most);
+    *levels = to;
     return LANCELET_OK;
 }
 

@@ -5,23 +5,6 @@
 
 #include <stdlib.h>
 
-static lancelet_status find_column(const lance_file *f, uint32_t column, uint64_t end,
-                                   const lance_column **out, lancelet_error *err)
-{
-    if (column >= f->n_columns)
-        return base_fail(err, LANCELET_CORRUPT, "the file has %u columns, column %u is asked for",
-                         f->n_columns, column);
-    const lance_column *c = &f->columns[column];
-    if (c->rows != f->rows)
-        return base_fail(err, LANCELET_CORRUPT, "column %u holds another number of rows than the file",
-                         column);
-    if (end > f->rows)
-        return base_fail(err, LANCELET_INVALID, "the file has %llu rows, row %llu is asked for",
-                         (unsigned long long)f->rows, (unsigned long long)(end - 1));
-    *out = c;
-    return LANCELET_OK;
-}
-
 /* Strings may refer to the same bytes many times (a dictionary) or be compressed, so that a small file made for it could
  * fill any memory. Real ones unfold far less than this. */
 static uint64_t bytes_limit(const lance_file *f)
@@ -30,6 +13,18 @@ static uint64_t bytes_limit(const lance_file *f)
     if (!base_mul_u64(f->bytes.size, 64, &limit) || !base_add_u64(limit, (uint64_t)256 << 20, &limit))
         return UINT64_MAX;
     return limit;
+}
+
+/* The column of a leaf whose rows take `factor` values each. */
+static lancelet_status find_column(const lance_file *f, uint32_t column, uint64_t factor, const lance_column **out,
+                                   lancelet_error *err)
+{
+    uint64_t values;
+    RETURN_IF_ERROR(lance_file_column(f, column, out, err));
+    if (!base_mul_u64(f->rows, factor, &values) || (*out)->rows != values)
+        return base_fail(err, LANCELET_CORRUPT, "column %u holds another number of rows than the file",
+                         column);
+    return LANCELET_OK;
 }
 
 /* The page that holds a row which is there. */
@@ -50,7 +45,7 @@ static lancelet_status read_page(const lance_file *f, const lance_page *page, co
                                  size_t n, lance_sink *sink, lancelet_error *err)
 {
     lance_page_view view;
-    RETURN_IF_ERROR(lance_page_open(f, page, &view, err));
+    RETURN_IF_ERROR(lance_page_open(f, page, sink->path, &view, err));
     switch (view.layout) {
     case LANCE_LAYOUT_MINIBLOCK:
         return lance_miniblock_read(&view, ranges, n, sink, err);
@@ -61,8 +56,8 @@ static lancelet_status read_page(const lance_file *f, const lance_page *page, co
     }
 }
 
-static lancelet_status read_rows(const lance_file *f, const lance_column *c, uint64_t first, uint64_t count,
-                                 lance_sink *sink, lancelet_error *err)
+static lancelet_status read_run(const lance_file *f, const lance_column *c, uint64_t first, uint64_t count,
+                                lance_sink *sink, lancelet_error *err)
 {
     for (size_t p = find_page(c, first); count > 0; p++) {
         const lance_page *page = &c->pages[p];
@@ -75,36 +70,107 @@ static lancelet_status read_rows(const lance_file *f, const lance_column *c, uin
     return LANCELET_OK;
 }
 
+/* Rows by number, ascending, each taking `factor` values that may lie in two pages. */
+static lancelet_status read_sorted(const lance_request *r, const lance_column *c, uint64_t factor,
+                                   lance_range *ranges, lance_sink *sink, lancelet_error *err)
+{
+    uint64_t done = 0; /* values of row i that are read */
+    for (size_t i = 0; i < r->n_sorted;) {
+        const lance_page *page = &c->pages[find_page(c, r->sorted[i] * factor + done)];
+        uint64_t page_end = page->first_row + page->rows;
+        size_t k = 0;
+        for (; i < r->n_sorted; i++, done = 0) {
+            uint64_t from = r->sorted[i] * factor + done, end = r->sorted[i] * factor + factor;
+            if (from >= page_end)
+                break;
+            uint64_t first = from - page->first_row, count = lance_min(end, page_end) - from;
+            if (k > 0 && ranges[k - 1].first + ranges[k - 1].count == first)
+                ranges[k - 1].count += count;
+            else
+                ranges[k++] = (lance_range){first, count};
+            if (end > page_end) {
+                done += count;
+                break;
+            }
+        }
+        RETURN_IF_ERROR(read_page(r->file, page, ranges, k, sink, err));
+    }
+    return LANCELET_OK;
+}
+
+static lancelet_status read_leaf(const lance_request *r, const lance_column *c, lance_sink *sink, lancelet_error *err)
+{
+    uint64_t factor = sink->path->factor;
+    if (!r->sorted)
+        return read_run(r->file, c, r->first * factor, r->count * factor, sink, err);
+    lance_range *ranges = base_alloc_array(r->n_sorted + 1, sizeof *ranges);
+    if (!ranges)
+        return base_fail_memory(err);
+    lancelet_status status = read_sorted(r, c, factor, ranges, sink, err);
+    base_free(ranges);
+    return status;
+}
+
+lancelet_status lance_leaf_read(const lance_request *r, uint32_t column, const lance_type *type,
+                                const lance_nesting *path, lance_sink *out, lancelet_error *err)
+{
+    const lance_column *c;
+    lance_sink read;
+    uint64_t rows = r->sorted ? r->n_sorted : r->count, capacity;
+    memset(out, 0, sizeof *out);
+    RETURN_IF_ERROR(find_column(r->file, column, path->factor, &c, err));
+    if (!base_mul_u64(rows, path->factor, &capacity))
+        capacity = UINT64_MAX;
+    RETURN_IF_ERROR(lance_sink_open(&read, type, path->n_lists > 0 ? 0 : capacity, err));
+    read.bytes_limit = bytes_limit(r->file);
+    read.path = path;
+    lancelet_status status = read_leaf(r, c, &read, err);
+    if (status == LANCELET_OK && !r->pick) {
+        *out = read;
+        return LANCELET_OK;
+    }
+    if (status == LANCELET_OK)
+        status = lance_sink_gather(&read, rows, r->pick, r->count, out, err);
+    lance_sink_free(&read);
+    if (status != LANCELET_OK)
+        lance_sink_free(out);
+    return status;
+}
+
+lancelet_status lance_leaf_borrow(const lance_request *r, uint32_t column, const lance_type *type,
+                                  const lance_nesting *path, struct ArrowArray *out, lancelet_error *err)
+{
+    const lance_column *c;
+    lance_page_view view;
+    if (r->sorted || r->count == 0 || type->packed)
+        return LANCELET_OK;
+    RETURN_IF_ERROR(find_column(r->file, column, path->factor, &c, err));
+    const lance_page *page = &c->pages[find_page(c, r->first)];
+    uint64_t skip = r->first - page->first_row;
+    if (r->count > page->rows - skip)
+        return LANCELET_OK;
+    RETURN_IF_ERROR(lance_page_open(r->file, page, path, &view, err));
+    const uint8_t *matrix = lance_fullzip_matrix(&view, type);
+    if (!matrix)
+        return LANCELET_OK;
+    base_count_read(r->count * type->width);
+    return lance_array_borrow(r->file, type, matrix + skip * type->width, r->count, out, err);
+}
+
+static lancelet_status no_such_row(const lance_file *f, uint64_t row, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_INVALID, "the file has %llu rows, row %llu is asked for",
+                     (unsigned long long)f->rows, (unsigned long long)row);
+}
+
 lancelet_status lance_file_read(lance_file *f, const uint32_t *columns, const struct ArrowSchema *schema,
                                 uint64_t first, uint64_t count, struct ArrowArray *out, lancelet_error *err)
 {
-    const lance_column *c;
-    lance_type type;
-    uint64_t end;
+    lance_request r = {.file = f, .first = first, .count = count};
     memset(out, 0, sizeof *out);
-    if (!base_add_u64(first, count, &end))
-        end = UINT64_MAX;
-    RETURN_IF_ERROR(find_column(f, columns[0], end, &c, err));
-    RETURN_IF_ERROR(lance_type_of(schema, &type, err));
-    if (type.kind == LANCE_LIST && count > 0) {
-        const lance_page *page = &c->pages[find_page(c, first)];
-        lance_page_view view;
-        uint64_t skip = first - page->first_row;
-        if (count <= page->rows - skip) {
-            RETURN_IF_ERROR(lance_page_open(f, page, &view, err));
-            const uint8_t *matrix = lance_fullzip_matrix(&view, &type);
-            if (matrix)
-                return lance_array_borrow(f, &type, matrix + skip * type.width, count, out, err);
-        }
-    }
-    lance_sink sink;
-    RETURN_IF_ERROR(lance_sink_open(&sink, &type, count, err));
-    sink.bytes_limit = bytes_limit(f);
-    lancelet_status status = read_rows(f, c, first, count, &sink, err);
-    if (status == LANCELET_OK)
-        return lance_sink_finish(&sink, out, err);
-    lance_sink_free(&sink);
-    return status;
+    if (first > f->rows || count > f->rows - first)
+        return no_such_row(f, first > f->rows ? first : f->rows, err);
+    return lance_nested_read(&r, columns, schema, out, err);
 }
 
 /* ---- rows by number ---- */
@@ -120,85 +186,45 @@ static int by_row(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Reads the distinct rows of w [n] (sorted) into the sink; pick[w.at] is then a row's place in it. */
-static lancelet_status read_wanted(const lance_file *f, const lance_column *c, const wanted *w, size_t n,
-                                   lance_range *ranges, uint64_t *pick, lance_sink *sink, lancelet_error *err)
+/* The distinct rows in order, and for each wanted one which of them it is. */
+static void sort_rows(lance_request *r, wanted *w, size_t n, uint64_t *sorted, uint64_t *pick)
 {
-    uint64_t place = 0;
-    for (size_t i = 0; i < n;) {
-        const lance_page *page = &c->pages[find_page(c, w[i].row)];
-        size_t k = 0;
-        for (; i < n && w[i].row - page->first_row < page->rows; i++) {
-            uint64_t row = w[i].row - page->first_row;
-            if (k > 0 && ranges[k - 1].first + ranges[k - 1].count == row + 1) {
-                pick[w[i].at] = place - 1; /* the same row again */
-                continue;
-            }
-            if (k > 0 && ranges[k - 1].first + ranges[k - 1].count == row)
-                ranges[k - 1].count++;
-            else
-                ranges[k++] = (lance_range){row, 1};
-            pick[w[i].at] = place++;
-        }
-        RETURN_IF_ERROR(read_page(f, page, ranges, k, sink, err));
+    bool ascending = true;
+    qsort(w, n, sizeof *w, by_row);
+    r->n_sorted = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || w[i].row != w[i - 1].row)
+            sorted[r->n_sorted++] = w[i].row;
+        pick[w[i].at] = r->n_sorted - 1;
     }
-    return LANCELET_OK;
-}
-
-static bool ascending(const uint64_t *pick, size_t n)
-{
     for (size_t i = 0; i < n; i++)
-        if (pick[i] != i)
-            return false;
-    return true;
-}
-
-static lancelet_status take_sorted(const lance_file *f, const lance_column *c, const lance_type *type,
-                                   wanted *w, size_t n, lance_range *ranges, uint64_t *pick,
-                                   struct ArrowArray *out, lancelet_error *err)
-{
-    lance_sink read, put = {0};
-    RETURN_IF_ERROR(lance_sink_open(&read, type, n, err));
-    read.bytes_limit = bytes_limit(f);
-    lancelet_status status = read_wanted(f, c, w, n, ranges, pick, &read, err);
-    if (status == LANCELET_OK) {
-        if (ascending(pick, n) && read.length == n)
-            return lance_sink_finish(&read, out, err);
-        status = lance_sink_gather(&read, pick, n, &put, err);
-    }
-    lance_sink_free(&read);
-    if (status == LANCELET_OK)
-        return lance_sink_finish(&put, out, err);
-    lance_sink_free(&put);
-    return status;
+        ascending = ascending && pick[i] == i;
+    r->sorted = sorted;
+    r->pick = ascending ? NULL : pick;
 }
 
 lancelet_status lance_file_take(lance_file *f, const uint32_t *columns, const struct ArrowSchema *schema,
                                 const uint64_t *rows, size_t n, struct ArrowArray *out, lancelet_error *err)
 {
-    const lance_column *c;
-    lance_type type;
+    lance_request r = {.file = f, .count = n};
+    lancelet_status status;
     memset(out, 0, sizeof *out);
-    RETURN_IF_ERROR(find_column(f, columns[0], 0, &c, err));
-    RETURN_IF_ERROR(lance_type_of(schema, &type, err));
     for (size_t i = 0; i < n; i++)
         if (rows[i] >= f->rows)
-            return base_fail(err, LANCELET_INVALID, "the file has %llu rows, row %llu is asked for",
-                             (unsigned long long)f->rows, (unsigned long long)rows[i]);
+            return no_such_row(f, rows[i], err);
     wanted *w = base_alloc_array(n ? n : 1, sizeof *w);
-    lance_range *ranges = base_alloc_array(n ? n : 1, sizeof *ranges);
+    uint64_t *sorted = base_alloc_array(n ? n : 1, sizeof *sorted);
     uint64_t *pick = base_alloc_array(n ? n : 1, sizeof *pick);
-    lancelet_status status;
-    if (!w || !ranges || !pick) {
+    if (!w || !sorted || !pick) {
         status = base_fail_memory(err);
     } else {
         for (size_t i = 0; i < n; i++)
             w[i] = (wanted){rows[i], i};
-        qsort(w, n, sizeof *w, by_row);
-        status = take_sorted(f, c, &type, w, n, ranges, pick, out, err);
+        sort_rows(&r, w, n, sorted, pick);
+        status = lance_nested_read(&r, columns, schema, out, err);
     }
     base_free(w);
-    base_free(ranges);
+    base_free(sorted);
     base_free(pick);
     return status;
 }
@@ -209,17 +235,20 @@ lancelet_status lance_file_vectors(lance_file *f, uint32_t column, size_t dim, u
                                    const float **matrix, uint64_t *count, lancelet_error *err)
 {
     const lance_column *c;
-    lance_type type = {.kind = LANCE_LIST, .item_bits = 32, .items = dim};
+    const lance_nesting path = {.n = 1, .null_level = {1}, .visible = 1, .factor = 1};
+    lance_type type = {.kind = LANCE_LIST, .item_bits = 32, .depth = 1, .size = {dim}, .items = dim};
     lance_page_view view;
     *matrix = NULL;
     *count = 0;
     if (!base_mul_size(dim, sizeof(float), &type.width) || dim == 0)
         return base_fail(err, LANCELET_INVALID, "vectors of %zu numbers make no sense", dim);
-    RETURN_IF_ERROR(find_column(f, column, first, &c, err));
+    if (first > f->rows)
+        return no_such_row(f, first, err);
+    RETURN_IF_ERROR(find_column(f, column, 1, &c, err));
     if (first == f->rows)
         return LANCELET_OK;
     const lance_page *page = &c->pages[find_page(c, first)];
-    RETURN_IF_ERROR(lance_page_open(f, page, &view, err));
+    RETURN_IF_ERROR(lance_page_open(f, page, &path, &view, err));
     const uint8_t *bytes = lance_fullzip_matrix(&view, &type);
     if (!bytes)
         return base_fail(err, LANCELET_UNSUPPORTED, "the vectors do not lie in the file as a plain matrix");

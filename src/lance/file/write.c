@@ -1,14 +1,18 @@
-/* write.c - writing a Lance data file of version 2.1 or 2.2: rows are collected column by column, a page is written
- * when a column has about 8 MiB of them, and finishing writes what is left, the schema, the columns' metadata, the two
- * tables and the footer (docs/lance-written.md has every byte). Buffers begin at multiples of 64, so that a matrix of
- * vectors can be used where it lies. */
+/* write.c - writing a Lance data file of version 2.1 or 2.2: rows are collected leaf by leaf, a page is written when a leaf
+ * has about 8 MiB of them, and finishing writes what is left, the schema, the columns' metadata, the two tables and the
+ * footer (docs/lance-format.md has every byte). Buffers begin at multiples of 64, so that a matrix of vectors can be used
+ * where it lies; a whole page of them goes to the file from the caller's array. */
 #include "lance/file/write.h"
 
-#include "base/text.h"
-
-enum { ALIGNMENT = 64, PAGE_BYTES = 8 << 20 };
+enum {
+    ALIGNMENT = 64,
+    PAGE_BYTES = 8 << 20,
+    DICTIONARY_ROWS = 64, /* added at once where the size of values is not known before */
+};
 
 typedef struct column_writer {
+    lance_path path;
+    size_t column; /* of the schema */
     lance_pending pending;
     base_buffer pages; /* the fields 2 (Page) of the ColumnMetadata message */
     uint64_t written;  /* rows in pages */
@@ -19,8 +23,9 @@ struct lance_file_writer {
     int minor;
     struct ArrowSchema schema;
     base_buffer fields;     /* the fields 1 (Field) of the Schema message */
-    column_writer *columns; /* [n_columns] */
-    size_t n_columns;
+    column_writer *columns; /* [n_columns] a leaf field each */
+    size_t n_columns, column_capacity;
+    size_t at; /* child of the schema whose leaves are being added */
     uint64_t rows;
     bool broken; /* adding a batch failed half way */
 };
@@ -29,10 +34,8 @@ static void destroy(lance_file_writer *w)
 {
     if (w->schema.release)
         arrow_schema_release(&w->schema);
-    for (size_t i = 0; w->columns && i < w->n_columns; i++) {
-        base_buffer_free(&w->columns[i].pending.null);
-        base_buffer_free(&w->columns[i].pending.values);
-        base_buffer_free(&w->columns[i].pending.lengths);
+    for (size_t i = 0; i < w->n_columns; i++) {
+        lance_pending_free(&w->columns[i].pending);
         base_buffer_free(&w->columns[i].pages);
     }
     base_free(w->columns);
@@ -40,26 +43,46 @@ static void destroy(lance_file_writer *w)
     base_free(w);
 }
 
+static lancelet_status add_leaf(void *arg, const lance_path *path, lancelet_error *err)
+{
+    lance_file_writer *w = arg;
+    if (w->n_columns == w->column_capacity) {
+        size_t grown = w->column_capacity ? 2 * w->column_capacity : 16, bytes;
+        column_writer *more =
+            base_mul_size(grown, sizeof *more, &bytes) ? base_realloc(w->columns, bytes) : NULL;
+        if (!more)
+            return base_fail_memory(err);
+        w->columns = more;
+        w->column_capacity = grown;
+    }
+    w->columns[w->n_columns++] = (column_writer){.path = *path, .column = w->at};
+    return LANCELET_OK;
+}
+
+static lancelet_status name_column(lancelet_status status, const struct ArrowSchema *column, lancelet_error *err)
+{
+    if (status != LANCELET_OK)
+        base_error_prefix(err, "column '%s'", column->name ? column->name : "");
+    return status;
+}
+
 static lancelet_status prepare(lance_file_writer *w, const struct ArrowSchema *schema,
                                const wire_span *fields, size_t n_fields, lancelet_error *err)
 {
-    if (schema->n_children < 0 || (uint64_t)schema->n_children != n_fields)
-        return base_fail(err, LANCELET_INVALID, "%zu fields do not describe %lld columns", n_fields,
-                         (long long)schema->n_children);
+    size_t described = 0;
     RETURN_IF_ERROR(arrow_schema_copy(schema, &w->schema, err));
-    w->columns = base_calloc(n_fields ? n_fields : 1, sizeof *w->columns);
-    if (!w->columns)
-        return base_fail_memory(err);
-    w->n_columns = n_fields;
-    for (size_t i = 0; i < n_fields; i++) {
-        lancelet_status status = lance_type_of(schema->children[i], &w->columns[i].pending.type, err);
-        if (status != LANCELET_OK) {
-            base_error_prefix(err, "column '%s'", schema->children[i]->name ? schema->children[i]->name : "");
-            return status;
-        }
+    for (; (int64_t)w->at < schema->n_children; w->at++) {
+        size_t used = 0;
+        const struct ArrowSchema *column = w->schema.children[w->at];
+        RETURN_IF_ERROR(name_column(
+            lance_paths_of(column, fields + described, n_fields - described, &used, add_leaf, w, err), column, err));
+        described += used;
+    }
+    if (described != n_fields)
+        return base_fail(err, LANCELET_INVALID, "%zu messages describe %zu fields", n_fields, described);
+    for (size_t i = 0; i < n_fields; i++)
         if (!wire_put_bytes(&w->fields, 1, fields[i].data, fields[i].size))
             return base_fail_memory(err);
-    }
     return LANCELET_OK;
 }
 
@@ -86,6 +109,11 @@ lancelet_status lance_file_writer_open(const char *path, int minor, const struct
     return LANCELET_OK;
 }
 
+void lance_file_writer_will_sync(lance_file_writer *w)
+{
+    w->file.will_sync = true;
+}
+
 /* ---- pages ---- */
 
 static lancelet_status align(lance_file_writer *w, lancelet_error *err)
@@ -109,9 +137,11 @@ static bool put_encoding(base_buffer *b, uint32_t field, const char *url, const 
     return ok;
 }
 
-static lancelet_status write_buffers(lance_file_writer *w, const lance_made_page *page, uint64_t offsets[2],
-                                     uint64_t sizes[2], lancelet_error *err)
+static lancelet_status write_page(lance_file_writer *w, column_writer *c, const lance_made_page *page, uint64_t rows,
+                                  lancelet_error *err)
 {
+    uint64_t offsets[LANCE_MADE_BUFFERS], sizes[LANCE_MADE_BUFFERS];
+    base_buffer message = {0};
     for (size_t i = 0; i < page->n_buffers; i++) {
         wire_span bytes = {page->buffers[i].data, page->buffers[i].size};
         if (i == 0 && page->borrowed.data)
@@ -121,128 +151,95 @@ static lancelet_status write_buffers(lance_file_writer *w, const lance_made_page
         sizes[i] = bytes.size;
         RETURN_IF_ERROR(base_writer_write(&w->file, bytes.data, bytes.size, err));
     }
-    return LANCELET_OK;
-}
-
-static lancelet_status write_page(lance_file_writer *w, column_writer *c, const lance_made_page *page,
-                                  lancelet_error *err)
-{
-    uint64_t offsets[2], sizes[2];
-    base_buffer message = {0};
-    RETURN_IF_ERROR(write_buffers(w, page, offsets, sizes, err));
     bool ok = wire_put_packed(&message, 1, offsets, page->n_buffers) &&
-              wire_put_packed(&message, 2, sizes, page->n_buffers) &&
-              wire_put_varint(&message, 3, c->pending.rows) &&
+              wire_put_packed(&message, 2, sizes, page->n_buffers) && wire_put_varint(&message, 3, rows) &&
               put_encoding(&message, 4, "/lance.encodings21.PageLayout", &page->layout) &&
               (c->written == 0 || wire_put_varint(&message, 5, c->written)) &&
               wire_put_bytes(&c->pages, 2, message.data, message.size);
     base_buffer_free(&message);
+    c->written += rows;
     return ok ? LANCELET_OK : base_fail_memory(err);
+}
+
+static lancelet_status write_rows(lance_file_writer *w, column_writer *c, const lance_rows *rows, lancelet_error *err)
+{
+    lance_made_page page;
+    lance_rows first, second;
+    bool too_much;
+    RETURN_IF_ERROR(lance_page_make(rows, w->minor, &page, &too_much, err));
+    if (!too_much) {
+        lancelet_status status = write_page(w, c, &page, rows->rows, err);
+        lance_made_page_free(&page);
+        return status;
+    }
+    if (!lance_rows_halve(rows, &first, &second))
+        return base_fail(err, LANCELET_LIMIT, "a row has more lists, or more values of a dictionary, than a page holds");
+    RETURN_IF_ERROR(write_rows(w, c, &first, err));
+    return write_rows(w, c, &second, err);
 }
 
 static lancelet_status flush(lance_file_writer *w, column_writer *c, lancelet_error *err)
 {
     lance_pending *p = &c->pending;
-    lance_made_page page;
     if (p->rows == 0)
         return LANCELET_OK;
-    RETURN_IF_ERROR(lance_page_make(p, w->minor, &page, err));
-    lancelet_status status = write_page(w, c, &page, err);
-    lance_made_page_free(&page);
-    c->written += p->rows;
-    p->rows = p->nulls = p->longest = 0;
-    p->null.size = p->values.size = p->lengths.size = 0;
-    if (p->values.capacity > 4 * (size_t)PAGE_BYTES) /* one huge value has passed */
-        base_buffer_free(&p->values);
+    lance_rows rows = {.path = &c->path,
+                       .rows = p->rows,
+                       .levels = p->levels,
+                       .items = p->items,
+                       .rep = c->path.lists ? p->rep.data : NULL,
+                       .def = p->def.size ? p->def.data : NULL,
+                       .values = p->borrowed ? p->borrowed : p->values.data,
+                       .lengths = c->path.type.offset_bits ? p->lengths.data : NULL,
+                       .item_valid = p->item_valid.size ? p->item_valid.data : NULL};
+    lancelet_status status = write_rows(w, c, &rows, err);
+    lance_pending_clear(p);
+    if (lance_pending_capacity(p) > 4 * (size_t)PAGE_BYTES) /* one huge row has passed */
+        lance_pending_free(p);
     return status;
 }
 
 /* ---- rows ---- */
 
-static bool zeros(base_buffer *b, size_t n)
+static bool fits(const column_writer *c, const struct ArrowArray *a, int64_t first, int64_t n)
 {
-    if (!base_buffer_reserve(b, n))
-        return false;
-    if (n > 0)
-        memset(b->data + b->size, 0, n);
-    b->size += n;
-    return true;
+    return c->pending.rows + (uint64_t)n <= PAGE_BYTES &&
+           lance_rows_bytes(&c->path, a, first + n) - lance_rows_bytes(&c->path, a, first) +
+                   lance_pending_bytes(&c->pending) <= PAGE_BYTES;
 }
 
-static lancelet_status add_string(lance_pending *p, const struct ArrowSchema *schema,
-                                  const struct ArrowArray *a, int64_t i, lancelet_error *err)
+/* How many of n rows from `first` on still go into the page. */
+static int64_t rows_that_fit(const column_writer *c, const struct ArrowArray *a, int64_t first, int64_t n)
 {
-    size_t n = 0;
-    const char *bytes = arrow_bytes(schema, a, i, &n);
-    if (n > INT32_MAX)
-        return base_fail(err, LANCELET_LIMIT,
-                         "a value of %zu bytes is larger than the 2 GiB that a value may have", n);
-    if (p->type.text && !base_utf8_valid(bytes, n))
-        return base_fail(err, LANCELET_INVALID, "the text of row %lld is not UTF-8", (long long)i);
-    uint32_t length = (uint32_t)n;
-    p->longest = n > p->longest ? n : p->longest;
-    if (!base_buffer_append(&p->lengths, &length, 4) || (n > 0 && !base_buffer_append(&p->values, bytes, n)))
-        return base_fail_memory(err);
-    return LANCELET_OK;
-}
-
-/* The bytes of row i of a fixed-width column. */
-static const uint8_t *fixed_at(const lance_type *type, const struct ArrowArray *a, int64_t i)
-{
-    if (type->kind != LANCE_LIST)
-        return (const uint8_t *)a->buffers[1] + (size_t)(a->offset + i) * type->width;
-    const struct ArrowArray *items = a->children[0];
-    size_t first = (size_t)(items->offset + (a->offset + i) * (int64_t)type->items);
-    return (const uint8_t *)items->buffers[1] + first * (type->item_bits / 8);
-}
-
-static lancelet_status check_items(const lance_type *type, const struct ArrowArray *a, int64_t i,
-                                   lancelet_error *err)
-{
-    const struct ArrowArray *items = a->children[0];
-    if (items->null_count == 0 || !items->buffers[0])
-        return LANCELET_OK;
-    int64_t first = (a->offset + i) * (int64_t)type->items;
-    for (int64_t k = first; k < first + (int64_t)type->items; k++)
-        if (arrow_is_null(items, k))
-            return base_fail(err, LANCELET_UNSUPPORTED,
-                             "a vector with a null among its numbers is not written");
-    return LANCELET_OK;
-}
-
-static lancelet_status add_row(lance_pending *p, const struct ArrowSchema *schema, const struct ArrowArray *a,
-                               int64_t i, lancelet_error *err)
-{
-    uint8_t null = arrow_is_null(a, i), byte;
-    uint32_t none = 0;
-    bool ok = base_buffer_append(&p->null, &null, 1);
-    p->rows++;
-    p->nulls += null;
-    if (p->type.kind == LANCE_VARIABLE) {
-        if (ok && !null)
-            return add_string(p, schema, a, i, err);
-        ok = ok && base_buffer_append(&p->lengths, &none, 4);
-    } else if (p->type.kind == LANCE_BOOL) {
-        byte = !null && lance_bit(a->buffers[1], (uint64_t)(a->offset + i));
-        ok = ok && base_buffer_append(&p->values, &byte, 1);
-    } else if (null) {
-        ok = ok && zeros(&p->values, p->type.width);
-    } else {
-        if (p->type.kind == LANCE_LIST)
-            RETURN_IF_ERROR(check_items(&p->type, a, i, err));
-        ok = ok && base_buffer_append(&p->values, fixed_at(&p->type, a, i), p->type.width);
+    int64_t low = 0, high = n + 1; /* low rows fit, high do not */
+    if (fits(c, a, first, n))
+        return n;
+    while (low + 1 < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (fits(c, a, first, middle))
+            low = middle;
+        else
+            high = middle;
     }
-    return ok ? LANCELET_OK : base_fail_memory(err);
+    return low;
 }
 
-static lancelet_status add_column(lance_file_writer *w, column_writer *c, const struct ArrowSchema *schema,
-                                  const struct ArrowArray *a, int64_t rows, lancelet_error *err)
+static lancelet_status add_column(lance_file_writer *w, column_writer *c, const struct ArrowArray *a, int64_t rows,
+                                  lancelet_error *err)
 {
-    lance_pending *p = &c->pending;
-    for (int64_t i = 0; i < rows; i++) {
-        RETURN_IF_ERROR(add_row(p, schema, a, i, err));
-        /* Bools are kept a byte each, so a page of them holds 8 Mi rows. */
-        if (p->values.size + p->lengths.size >= PAGE_BYTES || p->rows >= PAGE_BYTES)
+    const struct ArrowSchema *schema = w->schema.children[c->column];
+    bool by_index = lance_has_dictionary(&c->path, schema);
+    for (int64_t i = 0, n; i < rows; i += n) {
+        int64_t left = rows - i;
+        if (by_index && left > DICTIONARY_ROWS)
+            left = DICTIONARY_ROWS;
+        n = rows_that_fit(c, a, i, left);
+        bool full = n < left;
+        if (n == 0 && c->pending.rows == 0)
+            n = 1; /* a row that is larger than a page */
+        if (n > 0)
+            RETURN_IF_ERROR(lance_pending_add(&c->pending, &c->path, schema, a, i, n, full, err));
+        if (full)
             RETURN_IF_ERROR(flush(w, c, err));
     }
     return LANCELET_OK;
@@ -252,22 +249,19 @@ lancelet_status lance_file_writer_add(lance_file_writer *w, const struct ArrowAr
                                       lancelet_error *err)
 {
     RETURN_IF_ERROR(arrow_check(&w->schema, batch, err));
-    for (int64_t i = 0; i < batch->length; i++)
+    for (int64_t i = 0; batch->null_count != 0 && i < batch->length; i++)
         if (arrow_is_null(batch, i))
             return base_fail(err, LANCELET_INVALID, "row %lld of the batch is null as a whole", (long long)i);
     w->broken = true;
     for (size_t i = 0; i < w->n_columns; i++) {
-        const struct ArrowSchema *schema = w->schema.children[i];
+        size_t at = w->columns[i].column;
         /* A batch that is a slice offsets its columns too. */
-        struct ArrowArray column = *batch->children[i];
+        struct ArrowArray column = *batch->children[at];
         column.offset += batch->offset;
-        if (batch->offset > 0)
+        if (column.null_count != 0)
             column.null_count = -1;
-        lancelet_status status = add_column(w, &w->columns[i], schema, &column, batch->length, err);
-        if (status != LANCELET_OK) {
-            base_error_prefix(err, "column '%s'", schema->name ? schema->name : "");
-            return status;
-        }
+        RETURN_IF_ERROR(
+            name_column(add_column(w, &w->columns[i], &column, batch->length, err), w->schema.children[at], err));
     }
     w->rows += (uint64_t)batch->length;
     w->broken = false;
@@ -277,6 +271,11 @@ lancelet_status lance_file_writer_add(lance_file_writer *w, const struct ArrowAr
 uint64_t lance_file_writer_rows(const lance_file_writer *w)
 {
     return w->rows;
+}
+
+uint64_t lance_file_writer_bytes(const lance_file_writer *w)
+{
+    return w->file.position;
 }
 
 /* ---- the frame ---- */

@@ -1,18 +1,21 @@
 /* write_pages.c - one page from collected rows, in the plain encodings that every reader of 2.1 and 2.2 knows
- * (docs/lance-written.md has the bytes): all rows null -> Constant; numbers, bools, narrow vectors -> MiniBlock Flat;
- * strings whose longest has less than 256 bytes -> MiniBlock Variable; longer ones and wide vectors -> FullZip.
- * The border at 256 bytes and the sizes of chunks are those that Lance's own writer uses. */
+ * (docs/lance-format.md has the bytes): no value among the rows -> Constant; values of less than 256 bytes -> MiniBlock;
+ * longer ones -> FullZip, which also takes rows whose levels no chunk has room for. A column that is stored as a dictionary
+ * gets one for each page. The border at 256 bytes is the one that Lance's own writer uses. */
+#include "base/hash.h"
 #include "lance/file/write.h"
 
 enum {
-    NARROW = 256,        /* bytes a value: from here on FullZip */
-    CHUNK_BYTES = 4096,  /* aimed at */
-    CHUNK_VALUES = 4096, /* at most */
+    NARROW = 256, /* bytes a value: from here on FullZip */
     ALL_VALID_ITEM = 1,
+    ALL_VALID_LIST = 2,
     NULLABLE_ITEM = 3,
+    NULLABLE_LIST = 4,
+    EMPTYABLE_LIST = 5,
+    NULL_AND_EMPTY_LIST = 6,
 };
 
-static bool put_flat(base_buffer *b, uint32_t field, uint64_t bits)
+bool lance_put_flat(base_buffer *b, uint32_t field, uint64_t bits)
 {
     base_buffer flat = {0}, encoding = {0};
     bool ok = wire_put_varint(&flat, 1, bits) &&
@@ -23,225 +26,323 @@ static bool put_flat(base_buffer *b, uint32_t field, uint64_t bits)
     return ok;
 }
 
-/* The CompressiveEncoding of a column's values as field `field` of b. */
-static bool put_values(base_buffer *b, uint32_t field, const lance_type *type)
+bool lance_put_values(base_buffer *b, uint32_t field, const lance_leaf_type *type, bool item_validity)
 {
+    if (!type->list && type->storage != LANCE_STORE_VARIABLE)
+        return lance_put_flat(b, field, type->item_bits);
     base_buffer body = {0}, encoding = {0};
-    bool ok;
-    if (type->kind == LANCE_VARIABLE) {
-        ok = put_flat(&body, 1, type->offset_bits) &&
-             wire_put_bytes(&encoding, LANCE_VARIABLE_LEAF, body.data, body.size) &&
-             wire_put_bytes(b, field, encoding.data, encoding.size);
-    } else if (type->kind == LANCE_LIST) {
-        ok = wire_put_varint(&body, 1, type->items) && put_flat(&body, 2, type->item_bits) &&
-             wire_put_bytes(&encoding, LANCE_FIXED_SIZE_LIST, body.data, body.size) &&
-             wire_put_bytes(b, field, encoding.data, encoding.size);
-    } else {
-        ok = put_flat(b, field, type->item_bits);
-    }
+    bool ok = type->list ? wire_put_varint(&body, 1, type->items) && lance_put_flat(&body, 2, type->item_bits) &&
+                               (!item_validity || wire_put_varint(&body, 3, 1))
+                         : lance_put_flat(&body, 1, type->offset_bits);
+    ok = ok && wire_put_bytes(&encoding, type->list ? LANCE_FIXED_SIZE_LIST : LANCE_VARIABLE_LEAF, body.data, body.size) &&
+         wire_put_bytes(b, field, encoding.data, encoding.size);
     base_buffer_free(&body);
     base_buffer_free(&encoding);
     return ok;
 }
 
-static bool put_layers(base_buffer *b, uint32_t field, bool nullable)
-{
-    uint64_t layer = nullable ? NULLABLE_ITEM : ALL_VALID_ITEM;
-    return wire_put_packed(b, field, &layer, 1);
-}
+/* ---- levels ---- */
 
-static bool pad(base_buffer *b, size_t multiple)
+static void use_levels(const lance_rows *r, lance_levels *out)
 {
-    static const uint8_t zeros[64];
-    size_t over = b->size % multiple;
-    return over == 0 || base_buffer_append(b, zeros, multiple - over);
-}
-
-static uint32_t length_of(const lance_pending *p, uint64_t i)
-{
-    uint32_t n;
-    memcpy(&n, p->lengths.data + 4 * i, 4);
-    return n;
+    const lance_path *path = r->path;
+    uint64_t used[256] = {0};
+    *out = (lance_levels){0};
+    if (r->def)
+        for (uint64_t i = 0; i < r->levels; i++)
+            used[r->def[i]]++;
+    out->any_value = !r->def || used[0] > 0;
+    if (used[1])
+        out->map[1] = ++out->most;
+    out->layers[out->n++] = used[1] ? NULLABLE_ITEM : ALL_VALID_ITEM;
+    for (size_t i = path->n; i-- > 0;) {
+        const lance_layer *layer = &path->layer[i];
+        bool null = used[layer->null] > 0, empty = layer->list && used[layer->empty] > 0;
+        if (null)
+            out->map[layer->null] = ++out->most;
+        if (empty)
+            out->map[layer->empty] = ++out->most;
+        out->layers[out->n++] = !layer->list    ? (null ? NULLABLE_ITEM : ALL_VALID_ITEM)
+                                : null && empty ? NULL_AND_EMPTY_LIST
+                                : null          ? NULLABLE_LIST
+                                : empty         ? EMPTYABLE_LIST
+                                                : ALL_VALID_LIST;
+    }
 }
 
 /* ---- Constant ---- */
 
-static bool make_all_null(base_buffer *layout)
+static bool append_u16(base_buffer *b, const uint8_t *levels, const uint8_t *map, uint64_t n)
 {
-    base_buffer body = {0};
-    bool ok =
-        put_layers(&body, 5, true) && wire_put_bytes(layout, LANCE_LAYOUT_CONSTANT, body.data, body.size);
-    base_buffer_free(&body);
+    bool ok = true;
+    for (uint64_t i = 0; ok && i < n; i++)
+        ok = wire_put_little(b, map ? map[levels[i]] : levels[i], 2);
     return ok;
 }
 
-/* ---- MiniBlock ---- */
-
-/* The values of rows [first, first + n) as a chunk's one buffer; strings begin at byte `at`. */
-static bool chunk_values(const lance_pending *p, uint64_t first, uint64_t n, uint64_t at, base_buffer *out)
-{
-    bool ok = true;
-    out->size = 0;
-    if (p->type.kind == LANCE_BOOL) {
-        for (uint64_t i = 0; ok && i < n; i += 8) {
-            uint8_t byte = 0;
-            for (uint64_t k = 0; k < 8 && i + k < n; k++)
-                byte = (uint8_t)(byte | p->values.data[first + i + k] << k);
-            ok = base_buffer_append(out, &byte, 1);
-        }
-        return ok;
-    }
-    if (p->type.kind != LANCE_VARIABLE)
-        return base_buffer_append(out, p->values.data + first * p->type.width, (size_t)n * p->type.width);
-    size_t word = p->type.offset_bits / 8;
-    uint64_t offset = (n + 1) * word, bytes = 0;
-    ok = wire_put_little(out, offset, word);
-    for (uint64_t i = 0; ok && i < n; i++) {
-        bytes += length_of(p, first + i);
-        ok = wire_put_little(out, offset + bytes, word);
-    }
-    ok = ok && (bytes == 0 || base_buffer_append(out, p->values.data + at, (size_t)bytes));
-    return ok && pad(out, word); /* readers refuse another length */
-}
-
-static bool put_chunk(const lance_pending *p, uint64_t first, uint64_t n, int minor,
-                      const base_buffer *values, base_buffer *out)
-{
-    bool ok = pad(out, 8) && wire_put_little(out, p->nulls ? n : 0, 2);
-    if (p->nulls)
-        ok = ok && wire_put_little(out, 2 * n, 2);
-    ok = ok && wire_put_little(out, values->size, minor >= 2 ? 4 : 2) && pad(out, 8);
-    for (uint64_t i = 0; ok && p->nulls && i < n; i++)
-        ok = wire_put_little(out, p->null.data[first + i], 2);
-    return ok && pad(out, 8) && base_buffer_append(out, values->data, values->size) && pad(out, 8);
-}
-
-/* Rows of the chunk that begins at row `first`: a power of two of at least 2, or all that are left. */
-static uint64_t chunk_rows(const lance_pending *p, uint64_t first)
-{
-    uint64_t left = p->rows - first, n = 2, bytes = 0, counted = 0, word = p->type.offset_bits / 8;
-    for (uint64_t next = 2; next <= CHUNK_VALUES; next *= 2) {
-        uint64_t rows = lance_min(next, left), size;
-        if (p->type.kind == LANCE_VARIABLE) {
-            for (; counted < rows; counted++)
-                bytes += length_of(p, first + counted);
-            size = bytes + (rows + 1) * word;
-        } else {
-            size = p->type.kind == LANCE_BOOL ? rows / 8 : rows * p->type.width;
-        }
-        if (size > CHUNK_BYTES && next > 2)
-            break;
-        n = next;
-        if (next >= left)
-            break;
-    }
-    return lance_min(n, left);
-}
-
-static bool make_chunks(const lance_pending *p, int minor, lance_made_page *out)
-{
-    base_buffer values = {0};
-    uint64_t at = 0;
-    bool ok = true;
-    for (uint64_t first = 0; ok && first < p->rows;) {
-        uint64_t n = chunk_rows(p, first), log = 0;
-        size_t start = out->buffers[1].size;
-        if (first + n < p->rows)
-            while ((uint64_t)1 << log < n)
-                log++;
-        ok = chunk_values(p, first, n, at, &values) &&
-             put_chunk(p, first, n, minor, &values, &out->buffers[1]);
-        if (ok && p->type.kind == LANCE_VARIABLE)
-            for (uint64_t i = 0; i < n; i++)
-                at += length_of(p, first + i);
-        uint64_t size = out->buffers[1].size - start;
-        ok = ok && wire_put_little(&out->buffers[0], (size / 8 - 1) << 4 | log, minor >= 2 ? 4 : 2);
-        first += n;
-    }
-    base_buffer_free(&values);
-    return ok;
-}
-
-static bool make_miniblock(const lance_pending *p, int minor, lance_made_page *out)
+/* Levels are stored only where they tell more than that each row is null. */
+static bool make_constant(const lance_rows *r, const lance_levels *levels, lance_made_page *out)
 {
     base_buffer body = {0};
-    out->n_buffers = 2;
-    bool ok = make_chunks(p, minor, out);
-    if (p->nulls)
-        ok = ok && put_flat(&body, 2, 16);
-    ok = ok && put_values(&body, 3, &p->type) && put_layers(&body, 6, p->nulls > 0) &&
-         wire_put_varint(&body, 7, 1) && wire_put_varint(&body, 9, p->rows);
-    if (minor >= 2)
-        ok = ok && wire_put_varint(&body, 10, 1);
-    ok = ok && wire_put_bytes(&out->layout, LANCE_LAYOUT_MINIBLOCK, body.data, body.size);
+    bool ok = true;
+    if (r->path->n > 0) {
+        out->n_buffers = 2;
+        ok = (!r->rep || append_u16(&out->buffers[0], r->rep, NULL, r->levels)) &&
+             (!r->def || append_u16(&out->buffers[1], r->def, levels->map, r->levels));
+    }
+    ok = ok && wire_put_packed(&body, 5, levels->layers, levels->n) &&
+         wire_put_bytes(&out->layout, LANCE_LAYOUT_CONSTANT, body.data, body.size);
     base_buffer_free(&body);
     return ok;
 }
 
 /* ---- FullZip ---- */
 
-static bool zip_fixed(const lance_pending *p, lance_made_page *out)
+static unsigned bits_for(unsigned most)
 {
-    out->n_buffers = 1;
-    if (p->nulls == 0) {
-        out->borrowed = (wire_span){p->values.data, p->values.size};
+    unsigned bits = 0;
+    while (most >> bits)
+        bits++;
+    return bits;
+}
+
+typedef struct zip {
+    const lance_rows *r;
+    const lance_levels *levels;
+    unsigned rep_bits, def_bits;
+    size_t word;     /* bytes of a control word */
+    size_t lengths;  /* bytes of a string's length, 0: fixed width */
+    size_t validity; /* bytes of a vector's item validity */
+    uint64_t size;   /* of the zipped values */
+} zip;
+
+static uint64_t string_bytes(const lance_rows *r)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < r->items; i++)
+        bytes += lance_length_at(r->lengths, i);
+    return bytes;
+}
+
+static void plan_zip(zip *z)
+{
+    const lance_rows *r = z->r;
+    const lance_leaf_type *t = &r->path->type;
+    z->rep_bits = bits_for(r->path->lists);
+    z->def_bits = bits_for(z->levels->most);
+    z->word = (z->rep_bits + z->def_bits + 7) / 8;
+    z->lengths = t->offset_bits / 8;
+    z->validity = r->item_valid ? (size_t)((t->items + 7) / 8) : 0;
+    z->size = r->levels * z->word;
+    if (t->storage != LANCE_STORE_VARIABLE) {
+        z->size += r->items * (t->width + z->validity);
+        return;
+    }
+    for (uint64_t i = 0; i < r->levels; i++) /* a null string is its control word alone */
+        z->size += !r->def || r->def[i] == 0 ? z->lengths : 0;
+    z->size += string_bytes(r);
+}
+
+static uint8_t *put_number(uint8_t *to, uint64_t v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (uint8_t)(v >> (8 * i));
+    return to + n;
+}
+
+/* The validity of item k's numbers, from bit 0 of its first byte on. */
+static uint8_t *put_validity(const zip *z, uint64_t k, uint8_t *to)
+{
+    uint64_t n = z->r->path->type.items, first = (z->r->first_item + k) * n;
+    memset(to, 0, z->validity);
+    for (uint64_t i = 0; i < n; i++)
+        if (lance_bit(z->r->item_valid, first + i))
+            to[i / 8] = (uint8_t)(to[i / 8] | 1u << (i % 8));
+    return to + z->validity;
+}
+
+/* Writes all entries to `begin` [size] and where each row begins to `index` [(rows + 1) * width], if there is one. */
+static void zip_entries(const zip *z, uint8_t *begin, uint8_t *index, size_t width)
+{
+    const lance_rows *r = z->r;
+    const uint8_t *value = r->values;
+    uint8_t *to = begin;
+    uint64_t item = 0;
+    for (uint64_t i = 0; i < r->levels; i++) {
+        uint8_t rep = r->rep ? r->rep[i] : 0, def = r->def ? r->def[i] : 0;
+        if (index && rep == r->path->lists)
+            index = put_number(index, (uint64_t)(to - begin), width);
+        to = put_number(to, (uint64_t)rep << z->def_bits | z->levels->map[def], z->word);
+        if (!lance_entry_visible(r, i))
+            continue;
+        size_t n = z->lengths ? lance_length_at(r->lengths, item) : r->path->type.width;
+        if (z->lengths && def == 0)
+            to = put_number(to, n, z->lengths);
+        if (z->validity)
+            to = put_validity(z, item, to);
+        if (n > 0)
+            memcpy(to, value, n);
+        to += n;
+        value += n;
+        item++;
+    }
+    if (index)
+        put_number(index, (uint64_t)(to - begin), width);
+}
+
+static bool zip_buffers(const zip *z, lance_made_page *out)
+{
+    const lance_rows *r = z->r;
+    bool indexed = z->lengths > 0 || r->rep;
+    out->n_buffers = indexed ? 2 : 1;
+    if (z->word == 0 && z->lengths == 0 && z->validity == 0) {
+        out->borrowed = (wire_span){r->values, (size_t)z->size};
         return true;
     }
-    bool ok = true;
-    for (uint64_t i = 0; ok && i < p->rows; i++)
-        ok = wire_put_little(&out->buffers[0], p->null.data[i], 1) &&
-             base_buffer_append(&out->buffers[0], p->values.data + i * p->type.width, p->type.width);
-    return ok;
+    size_t width = z->size <= 0xff ? 1 : z->size <= 0xffff ? 2 : z->size <= UINT32_MAX ? 4 : 8;
+    size_t index = indexed ? (size_t)(r->rows + 1) * width : 0;
+    if (!base_buffer_reserve(&out->buffers[0], (size_t)z->size) || !base_buffer_reserve(&out->buffers[1], index))
+        return false;
+    zip_entries(z, out->buffers[0].data, indexed ? out->buffers[1].data : NULL, width);
+    out->buffers[0].size = (size_t)z->size;
+    out->buffers[1].size = index;
+    return true;
 }
 
-static bool zip_variable(const lance_pending *p, lance_made_page *out)
+static bool make_fullzip(const lance_rows *r, const lance_levels *levels, lance_made_page *out)
 {
-    uint64_t lengths = p->type.offset_bits / 8, at = 0, row = 0;
-    uint64_t end = p->values.size + (p->rows - p->nulls) * lengths + (p->nulls ? p->rows : 0);
-    size_t width = end <= 0xff ? 1 : end <= 0xffff ? 2 : end <= UINT32_MAX ? 4 : 8;
-    bool ok = true;
-    out->n_buffers = 2;
-    for (uint64_t i = 0; ok && i < p->rows; i++) {
-        uint32_t n = length_of(p, i);
-        ok = wire_put_little(&out->buffers[1], row, width);
-        if (p->nulls)
-            ok = ok && wire_put_little(&out->buffers[0], p->null.data[i], 1);
-        if (!p->null.data[i]) {
-            ok = ok && wire_put_little(&out->buffers[0], n, (size_t)lengths);
-            ok = ok && (n == 0 || base_buffer_append(&out->buffers[0], p->values.data + at, n));
-        }
-        at += n;
-        row = out->buffers[0].size;
-    }
-    return ok && wire_put_little(&out->buffers[1], row, width);
-}
-
-static bool make_fullzip(const lance_pending *p, lance_made_page *out)
-{
+    const lance_leaf_type *t = &r->path->type;
+    zip z = {.r = r, .levels = levels};
     base_buffer body = {0};
-    bool variable = p->type.kind == LANCE_VARIABLE, ok = variable ? zip_variable(p, out) : zip_fixed(p, out);
-    if (p->nulls)
-        ok = ok && wire_put_varint(&body, 2, 1);
-    ok = ok &&
-         wire_put_varint(&body, variable ? 4 : 3,
-                         variable ? p->type.offset_bits : 8 * (uint64_t)p->type.width) &&
-         wire_put_varint(&body, 5, p->rows) && wire_put_varint(&body, 6, p->rows) &&
-         put_values(&body, 7, &p->type) && put_layers(&body, 8, p->nulls > 0) &&
+    plan_zip(&z);
+    bool ok = zip_buffers(&z, out);
+    if (z.rep_bits)
+        ok = ok && wire_put_varint(&body, 1, z.rep_bits);
+    if (z.def_bits)
+        ok = ok && wire_put_varint(&body, 2, z.def_bits);
+    ok = ok && wire_put_varint(&body, z.lengths ? 4 : 3, z.lengths ? 8 * z.lengths : 8 * (t->width + z.validity)) &&
+         wire_put_varint(&body, 5, r->levels) && wire_put_varint(&body, 6, r->items) &&
+         lance_put_values(&body, 7, t, z.validity > 0) && wire_put_packed(&body, 8, levels->layers, levels->n) &&
          wire_put_bytes(&out->layout, LANCE_LAYOUT_FULLZIP, body.data, body.size);
     base_buffer_free(&body);
     return ok;
 }
 
-lancelet_status lance_page_make(const lance_pending *p, int minor, lance_made_page *out, lancelet_error *err)
+/* ---- dictionaries ---- */
+
+typedef struct dictionary {
+    base_map64 *map;     /* value to index */
+    base_buffer values;  /* the bytes of all values */
+    base_buffer ends;    /* u64 [page.n] end of each in `values` */
+    base_buffer indices; /* [items] of index_bits */
+    lance_dictionary_page page;
+} dictionary;
+
+static bool find_index(dictionary *d, const uint8_t *value, size_t n, uint64_t *index)
 {
-    bool ok;
+    if (base_map64_get(d->map, value, n, index))
+        return true;
+    *index = d->page.n++;
+    return base_buffer_append(&d->values, value, n) && wire_put_little(&d->ends, d->values.size, 8) &&
+           base_map64_set(d->map, value, n, *index);
+}
+
+static bool collect_values(dictionary *d, const lance_rows *r)
+{
+    const lance_leaf_type *t = &r->path->type;
+    const uint8_t *value = r->values;
+    uint64_t item = 0;
+    bool ok = true;
+    for (uint64_t i = 0; ok && i < r->levels && d->page.n <= t->most_indices; i++) {
+        uint64_t index = 0; /* of a null: any */
+        if (!lance_entry_visible(r, i))
+            continue;
+        size_t n = r->lengths ? lance_length_at(r->lengths, item) : t->width;
+        if (!r->def || r->def[i] == 0)
+            ok = find_index(d, n ? value : (const uint8_t *)"", n, &index);
+        ok = ok && wire_put_little(&d->indices, index, t->index_bits / 8);
+        if (n > 0)
+            value += n;
+        item++;
+    }
+    return ok;
+}
+
+/* Fixed width: the values. Strings: bits of an offset, where the bytes begin, offsets from there, the bytes. */
+static bool put_block(dictionary *d)
+{
+    base_buffer *b = &d->page.block;
+    size_t word = d->page.type->offset_bits / 8;
+    bool ok = true;
+    if (word > 0) {
+        ok = wire_put_little(b, 8 * word, word) && wire_put_little(b, word * (d->page.n + 3), word) &&
+             wire_put_little(b, 0, word);
+        for (uint64_t i = 0; ok && i < d->page.n; i++)
+            ok = wire_put_little(b, wire_little(d->ends.data + 8 * i, 8), word);
+    }
+    return ok && (d->values.size == 0 || base_buffer_append(b, d->values.data, d->values.size));
+}
+
+static bool make_dictionary(const lance_rows *r, const lance_levels *levels, int minor, lance_made_page *out, bool *too_much)
+{
+    const lance_leaf_type *t = &r->path->type;
+    dictionary d = {.map = base_map64_create(), .page.type = t};
+    bool ok = d.map && collect_values(&d, r);
+    *too_much = ok && d.page.n > t->most_indices;
+    if (ok && !*too_much && (ok = put_block(&d))) {
+        lance_path path = *r->path;
+        lance_rows indices = *r;
+        path.type = (lance_leaf_type){
+            .storage = LANCE_STORE_FIXED, .items = 1, .item_bits = t->index_bits, .width = t->index_bits / 8};
+        indices.path = &path;
+        indices.values = d.indices.data;
+        indices.lengths = NULL;
+        ok = lance_miniblock_make(&indices, levels, &d.page, minor, out, too_much);
+    }
+    base_map64_destroy(d.map);
+    base_buffer_free(&d.values);
+    base_buffer_free(&d.ends);
+    base_buffer_free(&d.indices);
+    base_buffer_free(&d.page.block);
+    return ok;
+}
+
+/* ---- which layout ---- */
+
+static bool is_narrow(const lance_rows *r)
+{
+    const lance_leaf_type *t = &r->path->type;
+    if (t->storage == LANCE_STORE_BITS)
+        return true;
+    if (t->storage == LANCE_STORE_FIXED)
+        return t->width < NARROW;
+    for (uint64_t i = 0; i < r->items; i++)
+        if (lance_length_at(r->lengths, i) >= NARROW)
+            return false;
+    return true;
+}
+
+lancelet_status lance_page_make(const lance_rows *r, int minor, lance_made_page *out, bool *too_much, lancelet_error *err)
+{
+    lance_levels levels;
+    bool ok = true, zipped = false;
     memset(out, 0, sizeof *out);
-    if (p->nulls == p->rows)
-        ok = make_all_null(&out->layout);
-    else if ((p->type.kind == LANCE_VARIABLE ? p->longest : p->type.width) < NARROW)
-        ok = make_miniblock(p, minor, out);
+    *too_much = false;
+    use_levels(r, &levels);
+    if (!levels.any_value)
+        ok = make_constant(r, &levels, out);
+    else if (r->path->type.index_bits)
+        ok = make_dictionary(r, &levels, minor, out, too_much);
+    else if (is_narrow(r))
+        ok = lance_miniblock_make(r, &levels, NULL, minor, out, too_much);
     else
-        ok = make_fullzip(p, out);
+        zipped = true;
+    if (*too_much && r->path->type.index_bits == 0 && r->path->type.storage != LANCE_STORE_BITS)
+        zipped = true;
+    if (ok && zipped) {
+        *too_much = false;
+        ok = make_fullzip(r, &levels, out);
+    }
     if (ok)
         return LANCELET_OK;
     lance_made_page_free(out);
@@ -253,4 +354,37 @@ void lance_made_page_free(lance_made_page *page)
     base_buffer_free(&page->layout);
     for (size_t i = 0; i < sizeof page->buffers / sizeof *page->buffers; i++)
         base_buffer_free(&page->buffers[i]);
+}
+
+bool lance_rows_halve(const lance_rows *r, lance_rows *first, lance_rows *second)
+{
+    const lance_leaf_type *t = &r->path->type;
+    uint64_t at = 0, rows = 0, items = 0, bytes = 0;
+    if (r->rows < 2)
+        return false;
+    for (; at < r->levels; at++) { /* up to the beginning of the row in the middle */
+        if (!r->rep || r->rep[at] == r->path->lists) {
+            if (rows == r->rows / 2)
+                break;
+            rows++;
+        }
+        if (lance_entry_visible(r, at)) {
+            bytes += t->storage == LANCE_STORE_VARIABLE ? lance_length_at(r->lengths, items) : t->width;
+            items++;
+        }
+    }
+    *first = *second = *r;
+    first->rows = rows;
+    first->levels = at;
+    first->items = items;
+    second->rows -= rows;
+    second->levels -= at;
+    second->items -= items;
+    second->first_item += items;
+    second->rep = r->rep ? r->rep + at : NULL;
+    second->def = r->def ? r->def + at : NULL;
+    second->lengths = r->lengths ? r->lengths + 4 * items : NULL;
+    if (r->values && t->storage != LANCE_STORE_BITS)
+        second->values = r->values + bytes;
+    return true;
 }

@@ -88,6 +88,7 @@ static lancelet_status parse_field(table_manifest *m, wire_span raw, table_field
     out->id = id_of(wire_u64(raw, 3, 0));
     out->parent_id = id_of(wire_u64(raw, 4, 0));
     out->nullable = wire_u64(raw, 6, 0) != 0;
+    out->first_child = out->next_sibling = TABLE_NO_FIELD;
     wire_span name = wire_bytes(raw, 2), type = wire_bytes(raw, 5);
     if (!is_text(name) || !is_text(type))
         return base_fail(err, LANCELET_CORRUPT, "the name or type of field %" PRId32 " is not UTF-8 text",
@@ -112,6 +113,24 @@ static lancelet_status check_names(table_manifest *m, lancelet_error *err)
     return LANCELET_OK;
 }
 
+/* Links every field to its parent. order [n_fields] is by id. With ids of their own, fields are a tree below the top-level
+ * ones: no cycle can be reached from there. */
+static void link_fields(table_manifest *m, const id_and_index *order)
+{
+    for (size_t i = m->n_fields; i-- > 0;) { /* from behind: siblings then stand in the manifest's order */
+        table_field *f = &m->fields[i];
+        if (f->parent_id < 0)
+            continue;
+        id_and_index key = {.id = (uint64_t)f->parent_id};
+        const id_and_index *at = bsearch(&key, order, m->n_fields, sizeof *order, compare_ids);
+        if (!at)
+            continue;
+        table_field *parent = &m->fields[at->index];
+        f->next_sibling = parent->first_child;
+        parent->first_child = i;
+    }
+}
+
 static lancelet_status parse_fields(table_manifest *m, lancelet_error *err)
 {
     size_t n = count_of(m->message, 1);
@@ -133,7 +152,6 @@ static lancelet_status parse_fields(table_manifest *m, lancelet_error *err)
             m->top[m->n_top++] = m->n_fields;
         m->n_fields++;
     }
-    /* With ids of their own, fields are a tree below the top-level ones: no cycle can be reached. */
     id_and_index *order = arena_array(m, n, sizeof *order);
     if (!order)
         return base_fail_memory(err);
@@ -147,6 +165,7 @@ static lancelet_status parse_fields(table_manifest *m, lancelet_error *err)
     for (size_t i = 1; i < n; i++)
         if (order[i].id == order[i - 1].id)
             return base_fail(err, LANCELET_CORRUPT, "two fields have the id %" PRIu64, order[i].id);
+    link_fields(m, order);
     return check_names(m, err);
 }
 
@@ -361,6 +380,10 @@ static lancelet_status parse(table_manifest *m, lancelet_error *err)
     m->version = wire_u64(m->message, 3, 0);
     m->reader_flags = wire_u64(m->message, 9, 0);
     m->writer_flags = wire_u64(m->message, 10, 0);
+    wire_span branch = wire_bytes(m->message, 20);
+    if (branch.size)
+        return base_fail(err, LANCELET_UNSUPPORTED, "it belongs to the branch '%.*s', and branches are not implemented",
+                         branch.size < 100 ? (int)branch.size : 100, (const char *)branch.data);
     RETURN_IF_ERROR(table_check_readable(m, err));
     wire_field f;
     m->has_max_fragment_id = wire_find(m->message, 11, &f);
@@ -461,8 +484,9 @@ lancelet_status table_check_readable(const table_manifest *m, lancelet_error *er
 lancelet_status table_check_writable(const table_manifest *m, lancelet_error *err)
 {
     uint64_t unknown =
-        (m->writer_flags | m->reader_flags) & ~(uint64_t)(TABLE_FLAG_DELETIONS | TABLE_FLAG_OLD_VERSIONS |
-                                                          TABLE_FLAG_CONFIG | TABLE_FLAG_NO_TXN_FILE);
+        (m->writer_flags | m->reader_flags) &
+        ~(uint64_t)(TABLE_FLAG_DELETIONS | TABLE_FLAG_OLD_VERSIONS | TABLE_FLAG_CONFIG | TABLE_FLAG_NO_TXN_FILE |
+                    TABLE_FLAG_MIXED_VERSIONS);
     return unknown ? refuse_flag(unknown, "writing", err) : LANCELET_OK;
 }
 
@@ -497,9 +521,14 @@ static bool version_of_name(const char *name, uint64_t *version, bool *v2)
     return true;
 }
 
-lancelet_status table_find_newest(const char *path, table_newest *out, lancelet_error *err)
+static int compare_versions(const void *a, const void *b)
 {
-    *out = (table_newest){.v2_names = true};
+    const table_version_name *x = a, *y = b;
+    return (x->version > y->version) - (x->version < y->version);
+}
+
+lancelet_status table_list_versions(const char *path, table_version_name **out, size_t *n, lancelet_error *err)
+{
     char *folder = base_path_join(path, "_versions");
     if (!folder)
         return base_fail_memory(err);
@@ -507,22 +536,30 @@ lancelet_status table_find_newest(const char *path, table_newest *out, lancelet_
     lancelet_error why;
     lancelet_status status = base_dir_list(folder, &names, &why);
     base_free(folder);
-    if (status == LANCELET_NOT_FOUND)
-        return LANCELET_OK;
-    if (status != LANCELET_OK)
+    if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
         return base_fail(err, status, "%s", why.text);
-    for (size_t i = 0; i < names.n; i++) {
-        uint64_t version;
-        bool v2;
-        if (!version_of_name(names.name[i], &version, &v2))
-            continue;
-        if (!v2)
-            out->v2_names = false;
-        if (!out->any || version > out->version)
-            out->version = version;
-        out->any = true;
-    }
+    table_version_name *list = base_alloc_array(names.n + 1, sizeof *list);
+    size_t count = 0;
+    for (size_t i = 0; i < names.n && list; i++)
+        count += version_of_name(names.name[i], &list[count].version, &list[count].v2_names);
     base_names_free(&names);
+    if (!list)
+        return base_fail_memory(err);
+    qsort(list, count, sizeof *list, compare_versions);
+    *out = list;
+    *n = count;
+    return LANCELET_OK;
+}
+
+lancelet_status table_find_newest(const char *path, table_newest *out, lancelet_error *err)
+{
+    table_version_name *list;
+    size_t n;
+    RETURN_IF_ERROR(table_list_versions(path, &list, &n, err));
+    *out = (table_newest){.any = n > 0, .version = n ? list[n - 1].version : 0, .v2_names = true};
+    for (size_t i = 0; i < n; i++)
+        out->v2_names &= list[i].v2_names;
+    base_free(list);
     return LANCELET_OK;
 }
 

@@ -1,14 +1,16 @@
-/* scan.c - rows as streams of record batches: all live rows in fragment order, or the rows at given addresses.
+/* scan.c - rows as streams of record batches: live rows in fragment order, as a condition lets them through, or the rows at
+ * given addresses.
  *
  * A stream holds a reference to its version. One thread at a time may use a stream. A batch never crosses a fragment
- * when scanning; when taking by address it may, and is then put together row by row. */
+ * when scanning; when taking by address it may, and is then put together row by row. With a condition its columns are read
+ * first, and of the columns asked for only the rows that passed. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lance/table/table.h"
+#include "lance/table/rows.h"
 
-enum { DEFAULT_BATCH = 8192 };
+enum { DEFAULT_BATCH = 8192, WINDOW = 8192 /* rows that a condition is evaluated on at a time */ };
 
 typedef struct row_stream {
     lancelet_table *table;
@@ -18,11 +20,20 @@ typedef struct row_stream {
     size_t batch_rows;
     const volatile int *cancel;
     struct ArrowSchema schema; /* of the stream: the columns and perhaps _rowid */
-    uint64_t *rows;            /* [batch_rows] scratch: rows of one fragment */
+    uint64_t *rows;            /* [capacity] of one fragment */
+    size_t capacity;           /* batch_rows as asked for, and WINDOW more: room to evaluate a condition on */
     uint32_t *file_columns;    /* [table->most_fields] scratch */
 
-    size_t fragment; /* scanning: where to go on */
-    uint64_t row;
+    /* scanning */
+    table_filter filter;
+    size_t *fragments; /* [n_fragments] indices into the manifest's; NULL: all */
+    size_t n_fragments;
+    bool deleted_too;
+    size_t fragment;    /* of them: where to go on */
+    uint64_t row;       /* in it */
+    size_t n_rows;      /* in `rows`: passed and not given yet */
+    uint64_t skip;      /* rows to leave out first */
+    uint64_t remaining; /* rows still to pass */
 
     uint64_t *addresses; /* [n_addresses] taking; NULL: scanning */
     size_t n_addresses, next;
@@ -34,8 +45,10 @@ static void row_stream_free(row_stream *s)
 {
     if (!s)
         return;
+    table_filter_close(&s->filter);
     lancelet_table_destroy(s->table);
     base_free(s->columns);
+    base_free(s->fragments);
     base_free(s->rows);
     base_free(s->file_columns);
     base_free(s->addresses);
@@ -45,39 +58,20 @@ static void row_stream_free(row_stream *s)
 
 /* ---- columns ---- */
 
-static bool without_gap(const uint64_t *rows, size_t n)
-{
-    for (size_t i = 1; i < n; i++)
-        if (rows[i] != rows[0] + i)
-            return false;
-    return n > 0;
-}
-
 static lancelet_status read_column(row_stream *s, size_t fragment, size_t column, const uint64_t *rows,
                                    size_t n, struct ArrowArray *out, lancelet_error *err)
 {
-    const struct ArrowSchema *type = s->table->schema.children[column];
-    lance_file *file;
-    RETURN_IF_ERROR(table_locate(s->table, fragment, column, &file, s->file_columns, err));
-    lancelet_status status;
-    if (!file)
-        status = table_nulls(type, n, out, err);
-    else if (without_gap(rows, n))
-        status = lance_file_read(file, s->file_columns, type, rows[0], n, out, err);
-    else
-        status = lance_file_take(file, s->file_columns, type, rows, n, out, err);
-    if (status != LANCELET_OK && status != LANCELET_MEMORY)
-        base_error_prefix(err, "the column '%s' of %s", type->name, s->table->path);
-    return status;
+    return table_read_column(s->table, fragment, column, rows, n, s->file_columns, out, err);
 }
 
-static lancelet_status address_column(row_stream *s, const uint64_t *addresses, size_t n,
+/* rows [n] with the bits `high` set in each. */
+static lancelet_status address_column(row_stream *s, const uint64_t *rows, uint64_t high, size_t n,
                                       struct ArrowArray *out, lancelet_error *err)
 {
     arrow_builder b;
     RETURN_IF_ERROR(arrow_builder_init(&b, s->schema.children[s->n_columns], err));
     for (size_t i = 0; i < n; i++)
-        if (!arrow_append_int(&b, (int64_t)addresses[i])) {
+        if (!arrow_append_int(&b, (int64_t)(rows[i] | high))) {
             arrow_builder_free(&b);
             return base_fail_memory(err);
         }
@@ -97,43 +91,68 @@ static struct ArrowArray *columns_alloc(const row_stream *s)
 
 /* ---- scanning ---- */
 
-/* Fills s->rows with the next live rows of one fragment, at most batch_rows; *n is 0 at the end of the table. */
-static lancelet_status next_rows(row_stream *s, size_t *n, size_t *fragment, lancelet_error *err)
+static size_t fragment_at(const row_stream *s, size_t i)
+{
+    return s->fragments ? s->fragments[i] : i;
+}
+
+/* Of rows [n] that passed the condition those between offset and limit. */
+static size_t within_limits(row_stream *s, uint64_t *rows, size_t n)
+{
+    size_t skipped = s->skip < n ? (size_t)s->skip : n;
+    s->skip -= skipped;
+    n -= skipped;
+    memmove(rows, rows + skipped, n * sizeof *rows);
+    if (n > s->remaining)
+        n = (size_t)s->remaining;
+    s->remaining -= n;
+    return n;
+}
+
+/* Has s->rows hold the next batch_rows rows of one fragment, or what is left of it; none at the end of the table. */
+static lancelet_status next_rows(row_stream *s, lancelet_error *err)
 {
     const table_manifest *m = &s->table->manifest;
-    for (*n = 0; s->fragment < m->n_fragments; s->fragment++, s->row = 0) {
-        uint64_t end = m->fragments[s->fragment].physical_rows;
-        const table_bitmap *deleted;
-        RETURN_IF_ERROR(table_deletions(s->table, s->fragment, &deleted, err));
-        for (; s->row < end && *n < s->batch_rows; s->row++)
-            if (!table_bitmap_get(deleted, s->row))
-                s->rows[(*n)++] = s->row;
-        if (*n) {
-            *fragment = s->fragment;
-            return LANCELET_OK;
+    for (; s->fragment < s->n_fragments; s->fragment++, s->row = 0) {
+        size_t fragment = fragment_at(s, s->fragment);
+        const table_fragment *f = &m->fragments[fragment];
+        const table_bitmap *deleted = NULL;
+        uint64_t live = f->physical_rows - (s->deleted_too ? 0 : f->deletion.rows);
+        if (!s->filter.condition && s->row == 0 && live <= s->skip) {
+            s->skip -= live;
+            continue;
         }
+        if (!s->deleted_too)
+            RETURN_IF_ERROR(table_deletions(s->table, fragment, &deleted, err));
+        while (s->n_rows < s->batch_rows && s->row < f->physical_rows && s->remaining) {
+            if (base_cancelled(s->cancel))
+                return base_fail_cancelled(err);
+            uint64_t *rows = s->rows + s->n_rows;
+            size_t n = table_next_rows(deleted, &s->row, f->physical_rows, s->capacity - s->n_rows, rows);
+            RETURN_IF_ERROR(table_filter_rows(&s->filter, fragment, rows, &n, err));
+            s->n_rows += within_limits(s, rows, n);
+        }
+        if (s->n_rows || s->remaining == 0)
+            return LANCELET_OK;
     }
     return LANCELET_OK;
 }
 
 static lancelet_status next_scanned(row_stream *s, struct ArrowArray *out, lancelet_error *err)
 {
-    size_t n, fragment = 0;
-    RETURN_IF_ERROR(next_rows(s, &n, &fragment, err));
+    RETURN_IF_ERROR(next_rows(s, err));
+    size_t n = s->n_rows < s->batch_rows ? s->n_rows : s->batch_rows, done = 0;
     if (n == 0)
         return LANCELET_OK;
+    size_t fragment = fragment_at(s, s->fragment);
     struct ArrowArray *columns = columns_alloc(s);
     if (!columns)
         return base_fail_memory(err);
-    size_t done = 0;
     lancelet_status status = LANCELET_OK;
     for (; done < s->n_columns && status == LANCELET_OK; done += status == LANCELET_OK)
         status = read_column(s, fragment, s->columns[done], s->rows, n, &columns[done], err);
     if (status == LANCELET_OK && s->with_row_address) {
-        uint64_t high = s->table->manifest.fragments[fragment].id << 32;
-        for (size_t i = 0; i < n; i++)
-            s->rows[i] |= high;
-        status = address_column(s, s->rows, n, &columns[done], err);
+        status = address_column(s, s->rows, s->table->manifest.fragments[fragment].id << 32, n, &columns[done], err);
         done += status == LANCELET_OK;
     }
     if (status == LANCELET_OK)
@@ -141,6 +160,10 @@ static lancelet_status next_scanned(row_stream *s, struct ArrowArray *out, lance
     else
         release_columns(columns, done);
     base_free(columns);
+    if (status == LANCELET_OK) {
+        s->n_rows -= n;
+        memmove(s->rows, s->rows + n, s->n_rows * sizeof *s->rows);
+    }
     return status;
 }
 
@@ -208,10 +231,8 @@ static lancelet_status take_column(row_stream *s, take_part *parts, size_t n_par
     if (status == LANCELET_OK) {
         for (size_t i = 0; i < n && status == LANCELET_OK; i++)
             if (!arrow_append_from(&b, type, &taken[part_of[i]], (int64_t)parts[part_of[i]].used++))
-                status = b.values.size < INT32_MAX / 2
-                             ? base_fail_memory(err)
-                             : base_fail(err, LANCELET_LIMIT,
-                                         "the rows' strings are more than the 2 GiB that one array may hold");
+                status = b.full ? base_fail(err, LANCELET_LIMIT, "the rows are more than one array may hold")
+                                : base_fail_memory(err);
         if (status == LANCELET_OK)
             status = arrow_builder_finish(&b, out, err);
         else
@@ -239,7 +260,7 @@ static lancelet_status next_taken(row_stream *s, struct ArrowArray *out, lancele
     for (; done < s->n_columns && status == LANCELET_OK; done += status == LANCELET_OK)
         status = take_column(s, parts, n_parts, part_of, n, s->columns[done], &columns[done], err);
     if (status == LANCELET_OK && s->with_row_address) {
-        status = address_column(s, addresses, n, &columns[done], err);
+        status = address_column(s, addresses, 0, n, &columns[done], err);
         done += status == LANCELET_OK;
     }
     if (status == LANCELET_OK)
@@ -262,14 +283,10 @@ static lancelet_status next_batch(row_stream *s, struct ArrowArray *out)
     for (;;) {
         if (base_cancelled(s->cancel))
             return base_fail_cancelled(&s->error);
-        size_t fragment = s->fragment;
-        uint64_t row = s->row;
         lancelet_status status =
             s->addresses ? next_taken(s, out, &s->error) : next_scanned(s, out, &s->error);
         if (status != LANCELET_LIMIT || s->batch_rows == 1)
             return status;
-        s->fragment = fragment;
-        s->row = row;
         s->batch_rows /= 2;
     }
 }
@@ -337,29 +354,29 @@ static lancelet_status build_schema(row_stream *s, lancelet_error *err)
     return table_schema_metadata(s->table->manifest.message, TABLE_SCHEMA_METADATA, &s->schema, err);
 }
 
+static lancelet_status start_stream(row_stream *s, const lancelet_scan_options *o, lancelet_error *err)
+{
+    RETURN_IF_ERROR(choose_columns(s, o, err));
+    RETURN_IF_ERROR(build_schema(s, err));
+    s->rows = base_alloc_array(s->capacity, sizeof *s->rows);
+    s->file_columns = base_alloc_array(s->table->most_fields + 1, sizeof *s->file_columns);
+    return s->rows && s->file_columns ? LANCELET_OK : base_fail_memory(err);
+}
+
 static lancelet_status make_stream(const lancelet_table *table, const lancelet_scan_options *options,
                                    row_stream **out, lancelet_error *err)
 {
-    lancelet_scan_options o = LANCELET_SCAN_OPTIONS_INIT;
-    base_options(&o, sizeof o, options);
     row_stream *s = base_calloc(1, sizeof *s);
     if (!s)
         return base_fail_memory(err);
     s->table = table_retain(table);
-    s->with_row_address = o.with_row_address;
-    s->batch_rows = o.batch_rows ? o.batch_rows : DEFAULT_BATCH;
+    s->with_row_address = options->with_row_address;
+    s->batch_rows = options->batch_rows ? options->batch_rows : DEFAULT_BATCH;
     if (s->batch_rows > (size_t)1 << 24)
         s->batch_rows = (size_t)1 << 24;
-    s->cancel = o.cancel;
-    lancelet_status status = choose_columns(s, &o, err);
-    if (status == LANCELET_OK)
-        status = build_schema(s, err);
-    if (status == LANCELET_OK) {
-        s->rows = base_alloc_array(s->batch_rows, sizeof *s->rows);
-        s->file_columns = base_alloc_array(table->most_fields + 1, sizeof *s->file_columns);
-        if (!s->rows || !s->file_columns)
-            status = base_fail_memory(err);
-    }
+    s->capacity = s->batch_rows + WINDOW;
+    s->cancel = options->cancel;
+    lancelet_status status = start_stream(s, options, err);
     if (status != LANCELET_OK) {
         row_stream_free(s);
         return status;
@@ -377,13 +394,41 @@ static void give_stream(row_stream *s, struct ArrowArrayStream *out)
                                      .private_data = s};
 }
 
+static lancelet_status choose_rows(row_stream *s, const table_scan *scan, lancelet_error *err)
+{
+    s->skip = scan->options.offset;
+    s->remaining = scan->options.limit;
+    s->deleted_too = scan->deleted_too;
+    s->n_fragments = scan->fragments ? scan->n_fragments : s->table->manifest.n_fragments;
+    if (scan->fragments) {
+        s->fragments = base_alloc_array(scan->n_fragments + 1, sizeof *s->fragments);
+        if (!s->fragments)
+            return base_fail_memory(err);
+        if (scan->n_fragments)
+            memcpy(s->fragments, scan->fragments, scan->n_fragments * sizeof *s->fragments);
+    }
+    return table_filter_open(s->table, scan->options.condition, &s->filter, err);
+}
+
+lancelet_status table_scan_open(const lancelet_table *t, const table_scan *scan, struct ArrowArrayStream *out,
+                                lancelet_error *err)
+{
+    row_stream *s;
+    RETURN_IF_ERROR(make_stream(t, &scan->options, &s, err));
+    lancelet_status status = choose_rows(s, scan, err);
+    if (status == LANCELET_OK)
+        give_stream(s, out);
+    else
+        row_stream_free(s);
+    return status;
+}
+
 lancelet_status lancelet_table_scan(const lancelet_table *table, const lancelet_scan_options *options,
                                     struct ArrowArrayStream *out, lancelet_error *err)
 {
-    row_stream *s;
-    RETURN_IF_ERROR(make_stream(table, options, &s, err));
-    give_stream(s, out);
-    return LANCELET_OK;
+    table_scan scan = {.options = LANCELET_SCAN_OPTIONS_INIT};
+    base_options(&scan.options, sizeof scan.options, options);
+    return table_scan_open(table, &scan, out, err);
 }
 
 static lancelet_status check_address(const lancelet_table *t, uint64_t address, lancelet_error *err)
@@ -404,10 +449,12 @@ lancelet_status lancelet_table_take(const lancelet_table *table, const uint64_t 
                                     const lancelet_scan_options *options, struct ArrowArrayStream *out,
                                     lancelet_error *err)
 {
+    lancelet_scan_options o = LANCELET_SCAN_OPTIONS_INIT;
+    base_options(&o, sizeof o, options);
     for (size_t i = 0; i < n; i++)
         RETURN_IF_ERROR(check_address(table, addresses[i], err));
     row_stream *s;
-    RETURN_IF_ERROR(make_stream(table, options, &s, err));
+    RETURN_IF_ERROR(make_stream(table, &o, &s, err));
     s->addresses = base_alloc_array(n + 1, sizeof *s->addresses);
     if (!s->addresses) {
         row_stream_free(s);

@@ -1,4 +1,5 @@
-/* search.c - exact nearest rows: every live row of the vector column is measured.
+/* search.c - exact nearest rows: every live row of the vector column is measured, or with a condition every row that meets
+ * it, which is found out first.
  *
  * The rows are cut into slices that a thread pool takes one by one; each worker keeps its own k best, and these are
  * merged at the end. The order (distance, address) is total and a row's distance does not depend on the cut, so the
@@ -10,10 +11,13 @@
 #include <string.h>
 
 #include "base/npy.h"
-#include "lance/table/table.h"
+#include "lance/table/rows.h"
 #include "lance/vector/vector.h"
 
-enum { SLICE_FLOATS = 1 << 18 }; /* 1 MiB: stays in a core's cache while it is converted and measured */
+enum {
+    SLICE_FLOATS = 1 << 18, /* 1 MiB: stays in a core's cache while it is converted and measured */
+    TAKE_SHARE = 8,         /* of a slice's rows: when fewer than this part is wanted, only those are decoded */
+};
 
 /* 10^12 rows of 384 numbers: what claims more is a file made to keep us busy. */
 #define MOST_SLICES        UINT32_MAX
@@ -23,15 +27,16 @@ typedef struct worker {
     vector_top top;
     float *distances; /* [slice_rows] */
     float *converted; /* [slice_rows, dim], made when needed */
+    uint64_t *rows;   /* [slice_rows] of a slice that are wanted */
     lancelet_status status;
     lancelet_error error;
 } worker;
 
 typedef struct search {
     const lancelet_table *table;
-    size_t column, dim, slice_rows;
-    const float *query; /* [dim] */
-    lancelet_metric metric;
+    size_t column, slice_rows;
+    vector_query query;
+    table_selection selected; /* by the condition */
     const volatile int *cancel;
     size_t *first_slice; /* [fragments + 1] of each fragment; the last is their number */
     worker *workers;     /* [n_workers] */
@@ -78,9 +83,9 @@ static lancelet_status find_column(search *s, const char *name, lancelet_error *
     if (!dim)
         return base_fail(err, LANCELET_INVALID, "the column '%s' of %s is no vector column",
                          all->children[s->column]->name, s->table->path);
-    if (dim != s->dim)
+    if (dim != s->query.dim)
         return base_fail(err, LANCELET_INVALID, "the query has %zu dimensions, the column '%s' of %s has %zu",
-                         s->dim, all->children[s->column]->name, s->table->path, dim);
+                         s->query.dim, all->children[s->column]->name, s->table->path, dim);
     return LANCELET_OK;
 }
 
@@ -118,52 +123,96 @@ static lancelet_status measure_array(search *s, worker *w, const struct ArrowArr
 {
     const struct ArrowArray *items = a->children[0];
     char format = s->table->schema.children[s->column]->children[0]->format[0];
-    size_t start = (size_t)a->offset * s->dim; /* of the first row among the items */
+    size_t dim = s->query.dim, start = (size_t)a->offset * dim; /* of the first row among the items */
     if (format == 'f') {
         const float *values = items->buffers[1];
-        vector_distances(s->metric, s->query, values + (size_t)items->offset + start, rows, s->dim,
-                         w->distances);
+        vector_distances(&s->query, values + (size_t)items->offset + start, rows, w->distances);
     } else {
         if (!w->converted) {
             size_t n;
-            w->converted =
-                base_mul_size(s->slice_rows, s->dim, &n) ? base_alloc_array(n, sizeof(float)) : NULL;
+            w->converted = base_mul_size(s->slice_rows, dim, &n) ? base_alloc_array(n, sizeof(float)) : NULL;
             if (!w->converted)
                 return base_fail_memory(err);
         }
-        for (size_t i = 0; i < rows * s->dim; i++)
+        for (size_t i = 0; i < rows * dim; i++)
             w->converted[i] = item_at(items, format, start + i);
-        vector_distances(s->metric, s->query, w->converted, rows, s->dim, w->distances);
+        vector_distances(&s->query, w->converted, rows, w->distances);
     }
     for (size_t r = 0; r < rows; r++)
-        if (arrow_is_null(a, (int64_t)r) || has_null_item(items, start + r * s->dim, s->dim))
+        if (arrow_is_null(a, (int64_t)r) || has_null_item(items, start + r * dim, dim))
             w->distances[r] = NAN;
     return LANCELET_OK;
 }
 
-/* Distances of `*rows` rows from `first` on, or of fewer: *rows says. */
-static lancelet_status measure(search *s, worker *w, lance_file *file, uint32_t file_column, uint64_t first,
-                               uint64_t *rows, lancelet_error *err)
+/* A fragment while it is searched. */
+typedef struct place {
+    size_t fragment;
+    uint64_t address; /* of its row 0 */
+    lance_file *file;
+    uint32_t file_column;
+} place;
+
+static void offer(worker *w, const place *at, const uint64_t *rows, const float *distances, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        vector_top_offer(&w->top, at->address | rows[i], distances[i]);
+}
+
+/* Wanted rows [n] that are there as a matrix of the rows from `first` on: runs of rows side by side are measured at once. */
+static void measure_matrix(search *s, worker *w, const place *at, const float *matrix, uint64_t first,
+                           const uint64_t *rows, size_t n)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && rows[end] == rows[i] + (end - i);)
+            end++;
+        vector_distances(&s->query, matrix + (size_t)(rows[i] - first) * s->query.dim, end - i, w->distances);
+        offer(w, at, rows + i, w->distances, end - i);
+    }
+}
+
+/* Wanted rows [n] by way of arrays: in one stretch with what lies between them, or they alone when they are few. */
+static lancelet_status measure_decoded(search *s, worker *w, const place *at, const uint64_t *rows, size_t n,
+                                       lancelet_error *err)
 {
     const struct ArrowSchema *type = s->table->schema.children[s->column];
+    uint64_t stretch = rows[n - 1] - rows[0] + 1;
+    bool few = n < stretch / TAKE_SHARE;
+    struct ArrowArray a;
+    if (few)
+        RETURN_IF_ERROR(lance_file_take(at->file, &at->file_column, type, rows, n, &a, err));
+    else
+        RETURN_IF_ERROR(lance_file_read(at->file, &at->file_column, type, rows[0], stretch, &a, err));
+    lancelet_status status = measure_array(s, w, &a, few ? n : (size_t)stretch, err);
+    arrow_array_release(&a);
+    if (status == LANCELET_OK && few)
+        offer(w, at, rows, w->distances, n);
+    else if (status == LANCELET_OK)
+        for (size_t i = 0; i < n; i++)
+            vector_top_offer(&w->top, at->address | rows[i], w->distances[rows[i] - rows[0]]);
+    return status;
+}
+
+/* The first rows of `rows` [n], as many as lie in one page: *done says. */
+static lancelet_status measure(search *s, worker *w, const place *at, const uint64_t *rows, size_t n, size_t *done,
+                               lancelet_error *err)
+{
+    const struct ArrowSchema *type = s->table->schema.children[s->column];
+    *done = n;
     if (type->children[0]->format[0] == 'f') {
         const float *matrix;
         uint64_t count;
-        lancelet_status status = lance_file_vectors(file, file_column, s->dim, first, &matrix, &count, err);
+        lancelet_status status =
+            lance_file_vectors(at->file, at->file_column, s->query.dim, rows[0], &matrix, &count, err);
         if (status == LANCELET_OK && count) {
-            if (count < *rows)
-                *rows = count;
-            vector_distances(s->metric, s->query, matrix, (size_t)*rows, s->dim, w->distances);
+            while (rows[*done - 1] - rows[0] >= count)
+                --*done;
+            measure_matrix(s, w, at, matrix, rows[0], rows, *done);
             return LANCELET_OK;
         }
         if (status != LANCELET_OK && status != LANCELET_UNSUPPORTED)
             return status;
     }
-    struct ArrowArray a;
-    RETURN_IF_ERROR(lance_file_read(file, &file_column, type, first, *rows, &a, err));
-    lancelet_status status = measure_array(s, w, &a, (size_t)*rows, err);
-    arrow_array_release(&a);
-    return status;
+    return measure_decoded(s, w, at, rows, n, err);
 }
 
 /* The fragment of a slice. */
@@ -180,31 +229,43 @@ static size_t fragment_of(const search *s, size_t slice)
     return low;
 }
 
+/* Rows first..end-1 of a fragment that are to be measured. */
+static lancelet_status wanted_rows(const search *s, worker *w, size_t fragment, uint64_t first, uint64_t end, size_t *n,
+                                   lancelet_error *err)
+{
+    *n = 0;
+    if (s->selected.fragment) {
+        const table_bitmap *selected = s->selected.fragment[fragment];
+        for (uint64_t row = first; selected && row < end; row++)
+            if (table_bitmap_get(selected, row))
+                w->rows[(*n)++] = row;
+        return LANCELET_OK;
+    }
+    const table_bitmap *deleted;
+    RETURN_IF_ERROR(table_deletions(s->table, fragment, &deleted, err));
+    *n = table_next_rows(deleted, &first, end, (size_t)(end - first), w->rows);
+    return LANCELET_OK;
+}
+
 static lancelet_status search_slice(search *s, worker *w, size_t slice, lancelet_error *err)
 {
     if (base_cancelled(s->cancel))
         return base_fail_cancelled(err);
-    size_t fragment = fragment_of(s, slice);
-    const table_fragment *f = &s->table->manifest.fragments[fragment];
-    const table_bitmap *deleted;
-    RETURN_IF_ERROR(table_deletions(s->table, fragment, &deleted, err));
-    lance_file *file;
-    uint32_t file_column;
-    RETURN_IF_ERROR(table_locate(s->table, fragment, s->column, &file, &file_column, err));
-    if (!file) /* the column came later: null in this fragment */
-        return LANCELET_OK;
-    uint64_t first = (uint64_t)(slice - s->first_slice[fragment]) * s->slice_rows,
-             end = first + s->slice_rows;
+    place at = {.fragment = fragment_of(s, slice)};
+    const table_fragment *f = &s->table->manifest.fragments[at.fragment];
+    uint64_t first = (uint64_t)(slice - s->first_slice[at.fragment]) * s->slice_rows, end = first + s->slice_rows;
     if (end > f->physical_rows)
         end = f->physical_rows;
-    while (first < end) {
-        uint64_t rows = end - first;
-        RETURN_IF_ERROR(measure(s, w, file, file_column, first, &rows, err));
-        for (uint64_t r = 0; r < rows; r++)
-            if (!table_bitmap_get(deleted, first + r))
-                vector_top_offer(&w->top, f->id << 32 | (first + r), w->distances[r]);
-        first += rows;
-    }
+    size_t n, done;
+    RETURN_IF_ERROR(wanted_rows(s, w, at.fragment, first, end, &n, err));
+    if (n == 0)
+        return LANCELET_OK;
+    at.address = f->id << 32;
+    RETURN_IF_ERROR(table_locate(s->table, at.fragment, s->column, &at.file, &at.file_column, err));
+    if (!at.file) /* the column came later: null in this fragment */
+        return LANCELET_OK;
+    for (size_t i = 0; i < n; i += done)
+        RETURN_IF_ERROR(measure(s, w, &at, w->rows + i, n - i, &done, err));
     return LANCELET_OK;
 }
 
@@ -221,7 +282,7 @@ static void run_slice(void *arg, size_t i, int worker_index)
 static lancelet_status cut(search *s, lancelet_error *err)
 {
     const table_manifest *m = &s->table->manifest;
-    s->slice_rows = SLICE_FLOATS / s->dim ? SLICE_FLOATS / s->dim : 1;
+    s->slice_rows = SLICE_FLOATS / s->query.dim ? SLICE_FLOATS / s->query.dim : 1;
     s->first_slice = base_alloc_array(m->n_fragments + 1, sizeof *s->first_slice);
     if (!s->first_slice)
         return base_fail_memory(err);
@@ -239,9 +300,9 @@ static lancelet_status cut(search *s, lancelet_error *err)
 
 static lancelet_status make_workers(search *s, size_t n, size_t k, lancelet_error *err)
 {
-    uint64_t live = table_live_rows(&s->table->manifest);
-    if (k > live)
-        k = (size_t)live;
+    uint64_t wanted = s->selected.fragment ? s->selected.rows : table_live_rows(&s->table->manifest);
+    if (k > wanted)
+        k = (size_t)wanted;
     s->workers = base_calloc(n, sizeof *s->workers);
     if (!s->workers)
         return base_fail_memory(err);
@@ -250,7 +311,8 @@ static lancelet_status make_workers(search *s, size_t n, size_t k, lancelet_erro
         worker *w = &s->workers[i];
         w->top = (vector_top){.hits = base_alloc_array(k + 1, sizeof(lancelet_hit)), .k = k};
         w->distances = base_alloc_array(s->slice_rows, sizeof(float));
-        if (!w->top.hits || !w->distances)
+        w->rows = base_alloc_array(s->slice_rows, sizeof *w->rows);
+        if (!w->top.hits || !w->distances || !w->rows)
             return base_fail_memory(err);
     }
     return LANCELET_OK;
@@ -260,13 +322,15 @@ static lancelet_status run(search *s, const lancelet_search_options *options, la
                            size_t *n_hits, lancelet_error *err)
 {
     RETURN_IF_ERROR(cut(s, err));
+    if (options->condition)
+        RETURN_IF_ERROR(table_select(s->table, options->condition, s->cancel, &s->selected, err));
     const table_manifest *m = &s->table->manifest;
     size_t n_slices = s->first_slice[m->n_fragments];
     uint64_t rows = 0;
     for (size_t f = 0; f < m->n_fragments; f++)
         rows += m->fragments[f].physical_rows;
     base_pool *pool = NULL;
-    if (options->threads != 1 && n_slices > 1 && rows > FLOATS_FOR_THREADS / s->dim)
+    if (options->threads != 1 && n_slices > 1 && rows > FLOATS_FOR_THREADS / s->query.dim)
         RETURN_IF_ERROR(base_pool_create(options->threads, &pool, err));
     lancelet_status status = make_workers(s, (size_t)base_pool_threads(pool), options->k, err);
     if (status == LANCELET_OK)
@@ -299,7 +363,7 @@ lancelet_status lancelet_table_search(const lancelet_table *table, const float *
                          o.threads);
     if (o.metric != LANCELET_COSINE && o.metric != LANCELET_L2 && o.metric != LANCELET_DOT)
         return base_fail(err, LANCELET_INVALID, "there is no metric number %d", (int)o.metric);
-    search s = {.table = table, .dim = dim, .query = query, .metric = o.metric, .cancel = o.cancel};
+    search s = {.table = table, .query = vector_query_of(o.metric, query, dim), .cancel = o.cancel};
     lancelet_status status = find_column(&s, o.column, err);
     if (status == LANCELET_OK)
         status = run(&s, &o, hits, n_hits, err);
@@ -307,7 +371,9 @@ lancelet_status lancelet_table_search(const lancelet_table *table, const float *
         base_free(s.workers[i].top.hits);
         base_free(s.workers[i].distances);
         base_free(s.workers[i].converted);
+        base_free(s.workers[i].rows);
     }
+    table_selection_free(table, &s.selected);
     base_free(s.workers);
     base_free(s.first_slice);
     return status;

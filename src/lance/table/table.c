@@ -4,16 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lance/table/table.h"
+#include "lance/table/tags.h"
 
 /* Field `at` and those below it, depth first, appended to t->depth_first; as deep as table_schema_build allowed. */
 static void add_fields(lancelet_table *t, size_t at, size_t *n)
 {
-    const table_manifest *m = &t->manifest;
+    const table_field *fields = t->manifest.fields;
     t->depth_first[(*n)++] = at;
-    for (size_t i = 0; i < m->n_fields; i++)
-        if (m->fields[i].parent_id == m->fields[at].id)
-            add_fields(t, i, n);
+    for (size_t i = fields[at].first_child; i != TABLE_NO_FIELD; i = fields[i].next_sibling)
+        add_fields(t, i, n);
 }
 
 static lancelet_status order_fields(lancelet_table *t, lancelet_error *err)
@@ -105,11 +104,15 @@ lancelet_status lancelet_table_open(const char *path, const lancelet_open_option
                          "lancelet_table_open was given no path or no place for the table");
     lancelet_open_options o = LANCELET_OPEN_OPTIONS_INIT;
     base_options(&o, sizeof o, options);
+    if (o.version && o.tag)
+        return base_fail(err, LANCELET_INVALID, "a version and a tag were asked for: one of them says which");
     table_newest newest;
     RETURN_IF_ERROR(table_find_newest(path, &newest, err));
     if (!newest.any)
         return base_fail(err, LANCELET_NOT_FOUND, "there is no table at %s", path);
     uint64_t version = o.version ? o.version : newest.version;
+    if (o.tag)
+        RETURN_IF_ERROR(table_tag_version(path, o.tag, &version, err));
     table_manifest m;
     RETURN_IF_ERROR(table_manifest_read(path, version, newest.v2_names, &m, err));
     return table_make(path, &m, out, err);
@@ -166,15 +169,18 @@ static lancelet_status open_file(const lancelet_table *t, const table_fragment *
     return LANCELET_OK;
 }
 
-/* The data file of a fragment that has a field, and where in its list; NULL when none has. */
-static const table_data_file *file_of(const table_fragment *f, int32_t field, size_t *at)
+/* The data file of a fragment that has a field, and where in its list; NULL when none has. Negative ids (dropped columns,
+ * system columns) never match. Mostly a file has the schema's fields in their order: `guess` is looked at first. */
+static const table_data_file *file_of(const table_fragment *f, int32_t field, size_t guess, size_t *at)
 {
-    for (size_t i = 0; i < f->n_files; i++)
-        for (size_t j = 0; j < f->files[i].n_fields; j++)
-            if (f->files[i].fields[j] == field) { /* negative ids (dropped columns, system columns) never match */
-                *at = j;
-                return &f->files[i];
-            }
+    for (size_t i = 0; i < f->n_files; i++) {
+        const table_data_file *d = &f->files[i];
+        for (size_t j = 0; j <= d->n_fields; j++) {
+            *at = j == 0 ? guess : j - 1;
+            if (*at < d->n_fields && d->fields[*at] == field)
+                return d;
+        }
+    }
     return NULL;
 }
 
@@ -188,7 +194,7 @@ lancelet_status table_locate(const lancelet_table *t, size_t fragment, size_t co
     for (size_t i = 0; i < c->n; i++) {
         const table_field *field = &t->manifest.fields[c->field[i]];
         size_t at;
-        const table_data_file *d = file_of(f, field->id, &at);
+        const table_data_file *d = file_of(f, field->id, c->field[i], &at);
         file_columns[i] = LANCE_NO_COLUMN;
         if (!d || at >= d->n_columns || d->columns[at] < 0)
             continue;
@@ -211,14 +217,47 @@ lancelet_status table_locate(const lancelet_table *t, size_t fragment, size_t co
     return LANCELET_OK;
 }
 
+/* Why a type is not read, as the metadata of its field tell it. */
+typedef struct type_trouble {
+    wire_span unknown; /* the logical type; data NULL: known */
+    bool blob;
+} type_trouble;
+
+static bool key_is(const char *key, size_t n, const char *name)
+{
+    return n == strlen(name) && memcmp(key, name, n) == 0;
+}
+
+static bool see_metadata(void *arg, const char *key, size_t nk, const char *value, size_t nv)
+{
+    type_trouble *trouble = arg;
+    if (key_is(key, nk, "lance:logical_type"))
+        trouble->unknown = (wire_span){(const uint8_t *)value, nv};
+    trouble->blob |= key_is(key, nk, "lance-encoding:blob") ||
+                     (key_is(key, nk, "ARROW:extension:name") && key_is(value, nv, "lance.blob.v2"));
+    return true;
+}
+
+static void see_type(const struct ArrowSchema *s, type_trouble *trouble)
+{
+    arrow_schema_metadata_each(s, see_metadata, trouble);
+    for (int64_t i = 0; i < s->n_children; i++)
+        see_type(s->children[i], trouble);
+}
+
 lancelet_status table_check_readable_column(const lancelet_table *t, size_t column, lancelet_error *err)
 {
     const struct ArrowSchema *s = t->schema.children[column];
-    bool nested = s->n_children > 0 && arrow_list_size(s) < 0;
-    if (!nested && strcmp(s->format, "n") != 0)
-        return LANCELET_OK;
-    return base_fail(err, LANCELET_UNSUPPORTED, "the column '%s' of %s has the type '%s', which is not read",
-                     s->name, t->path, t->manifest.fields[t->manifest.top[column]].logical_type);
+    type_trouble trouble = {0};
+    see_type(s, &trouble);
+    if (trouble.unknown.data)
+        return base_fail(err, LANCELET_UNSUPPORTED, "the column '%s' of %s has the type '%.*s', which is not read", s->name,
+                         t->path, trouble.unknown.size < 100 ? (int)trouble.unknown.size : 100,
+                         (const char *)trouble.unknown.data);
+    if (trouble.blob)
+        return base_fail(err, LANCELET_UNSUPPORTED, "the column '%s' of %s holds blobs, which are not read", s->name,
+                         t->path);
+    return LANCELET_OK;
 }
 
 lancelet_status table_nulls(const struct ArrowSchema *column, size_t n, struct ArrowArray *out,
@@ -256,6 +295,8 @@ void lancelet_table_get_info(const lancelet_table *table, lancelet_table_info *i
         for (size_t j = 0; j < m->fragments[i].n_files; j++)
             all.data_bytes += m->fragments[i].files[j].size;
     }
+    all.data_files = m->n_slots;
+    all.small_fragments = table_small_fragments(m);
     all.indices = m->n_indices;
     all.timestamp_us = m->timestamp_us;
     all.data_version = m->data_version;
@@ -288,4 +329,9 @@ const char *lancelet_table_config(const lancelet_table *table, const char *key)
 const char *lancelet_table_schema_metadata(const lancelet_table *table, const char *key)
 {
     return find_value(table->manifest.schema_metadata, table->manifest.n_schema_metadata, key);
+}
+
+void lancelet_free(void *p)
+{
+    base_free(p);
 }

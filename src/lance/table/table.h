@@ -26,6 +26,7 @@
 
 #define TABLE_SCHEMA_METADATA 5 /* field number of the Manifest message's map */
 #define TABLE_FIELD_LIMIT 16384 /* fields of a schema, nested ones counted */
+#define TABLE_NO_FIELD SIZE_MAX
 
 /* ---- manifest ---- */
 
@@ -36,6 +37,7 @@ typedef struct table_field {
     const char *name;         /* in the arena */
     const char *logical_type; /* in the arena */
     bool nullable;
+    size_t first_child, next_sibling; /* indices of fields, in the manifest's order; TABLE_NO_FIELD: none */
 } table_field;
 
 typedef struct table_data_file {
@@ -106,6 +108,12 @@ lancelet_status table_write_minor(const table_manifest *m, int *minor, lancelet_
 
 /* ---- versions in a folder ---- */
 
+/* The versions that `path`/_versions holds, ascending; none where there is no such folder. *out [n] is the caller's: base_free. */
+typedef struct table_version_name {
+    uint64_t version;
+    bool v2_names; /* how its manifest is named */
+} table_version_name;
+lancelet_status table_list_versions(const char *path, table_version_name **out, size_t *n, lancelet_error *err) MUST_CHECK;
 /* The newest version that `path`/_versions holds; *any is false when it holds none or there is no such folder. */
 typedef struct table_newest {
     bool any;
@@ -129,18 +137,16 @@ lancelet_status table_schema_build(const table_manifest *m, struct ArrowSchema *
  * a NUL. */
 lancelet_status table_schema_metadata(wire_span message, uint32_t number, struct ArrowSchema *out,
                                       lancelet_error *err) MUST_CHECK;
-/* Field messages for the columns of `schema`, ids 0..n-1: `out` [n_children] of zeroed buffers. UNSUPPORTED names a
- * column whose type is not written. */
+/* Field messages for all fields of the columns of `schema`, depth first, ids 0..n-1: `out` [lance_field_count(schema) - 1]
+ * of zeroed buffers. UNSUPPORTED names a column whose type is not written. */
 lancelet_status table_fields_from_schema(const struct ArrowSchema *schema, base_buffer *out,
                                          lancelet_error *err) MUST_CHECK;
 /* The metadata of a schema as map entries (fields `number`), appended to *out. INVALID where it is not UTF-8. */
 lancelet_status table_put_metadata(const struct ArrowSchema *schema, uint32_t number, base_buffer *out,
                                    lancelet_error *err) MUST_CHECK;
-/* True when both are the same type, children and all; names and metadata do not count. */
-bool table_same_type(const struct ArrowSchema *a, const struct ArrowSchema *b);
-/* UNSUPPORTED names a column whose values are not written: by its type, or because its Field message says that they
- * are stored in a way of their own. */
-lancelet_status table_check_written(const struct ArrowSchema *column, wire_span field,
+/* UNSUPPORTED names a column whose values are not written because one of its Field messages [n] says that they are stored in
+ * a way of their own. */
+lancelet_status table_check_written(const struct ArrowSchema *column, const wire_span *fields, size_t n,
                                     lancelet_error *err) MUST_CHECK;
 /* INVALID unless the bytes are UTF-8: readers that decode messages strictly refuse the table otherwise. `what` is for
  * the message: "a config value". */
@@ -235,6 +241,8 @@ void table_selection_free(const lancelet_table *t, table_selection *s);
 lancelet_status table_nulls(const struct ArrowSchema *column, size_t n, struct ArrowArray *out,
                             lancelet_error *err) MUST_CHECK;
 uint64_t table_live_rows(const table_manifest *m);
+/* Fragments that a compaction with default options would rewrite. */
+uint64_t table_small_fragments(const table_manifest *m);
 
 /* ---- writing ---- */
 
@@ -268,6 +276,7 @@ typedef struct table_target {
     const struct ArrowSchema *schema; /* [n] children */
     const wire_span *fields;          /* [fields] Field messages */
     const int64_t *ids;               /* [fields] field ids */
+    uint64_t file_rows;               /* rows that a file has at most; 0: 1,048,576 */
 } table_target;
 /* Writes all batches of `rows` (not released here) whose schema is `incoming`. */
 lancelet_status table_write_rows(const table_target *target, const struct ArrowSchema *incoming,
@@ -329,6 +338,7 @@ typedef struct table_plan {
     size_t n_fields;
     base_buffer schema_metadata; /* of an Overwrite: map entries, each as field 1 */
     int minor; /* file version 2.<minor> of what is written; of an Overwrite it becomes the table's */
+    bool redo; /* set by table_land with CONFLICT: the same may be done anew on the newest version, from its rows on */
 } table_plan;
 
 /* Tries a plan on the newest version, and again as long as another writer is first and the conflict table lets it be
@@ -336,10 +346,56 @@ typedef struct table_plan {
  * undo. */
 lancelet_status table_land(table_plan *plan, const lancelet_write_options *options, table_trail *trail, bool *published,
                            lancelet_table **out, lancelet_error *err) MUST_CHECK;
-/* Frees what a plan owns: added, touched, rewrites, fields, schema_metadata. */
+/* The first version of a table at `path`, whose folders are there. CONFLICT when another writer made one. */
+lancelet_status table_land_first(table_plan *plan, const char *path, const lancelet_write_options *options, table_trail *trail,
+                                 bool *published, lancelet_table **out, lancelet_error *err) MUST_CHECK;
+/* On plan->base, as the version behind `newest`, though that and perhaps others before it are not whole. CONFLICT when
+ * another writer is there first. */
+lancelet_status table_land_behind(table_plan *plan, uint64_t newest, bool v2_names, const lancelet_write_options *options,
+                                  table_trail *trail, bool *published, lancelet_table **out,
+                                  lancelet_error *err) MUST_CHECK;
+/* Frees what a plan owns: added, touched, rewrites (not the ids that these borrow), fields, schema_metadata. */
 void table_plan_free(table_plan *plan);
+/* What a plan does to the fragment of an id, or NULL. */
+const table_touched *table_plan_touched(const table_plan *plan, uint64_t fragment);
+/* The rows of `plan->base` at `addresses` [n] are to be deleted. NOT_FOUND names one that is not there. */
+lancelet_status table_plan_addresses(table_plan *plan, const uint64_t *addresses, size_t n, lancelet_error *err) MUST_CHECK;
+/* The rows of a selection, whose bitmaps are taken over, are to be deleted. */
+lancelet_status table_plan_selection(table_plan *plan, table_selection *selection, lancelet_error *err) MUST_CHECK;
+/* The schema of an Overwrite, and its metadata, out of what a stream says. */
+lancelet_status table_plan_schema(table_plan *plan, const struct ArrowSchema *schema, lancelet_error *err) MUST_CHECK;
+/* Writes the rows of an Overwrite, whose schema is that of the plan. */
+lancelet_status table_plan_new_rows(table_plan *plan, const char *path, const struct ArrowSchema *schema,
+                                    struct ArrowArrayStream *rows, const lancelet_write_options *options, table_trail *trail,
+                                    lancelet_error *err) MUST_CHECK;
+/* A change that is worked out from the rows of a version: `plan` is called with a plan that has its base, and again on a
+ * newer version when another writer was first and the plan can be made anew. Where it leaves operation 0 nothing is to be
+ * done. */
+typedef struct table_change {
+    lancelet_status (*plan)(void *arg, table_plan *plan, const lancelet_write_options *options, table_trail *trail,
+                            lancelet_error *err);
+    void *arg;
+} table_change;
+/* Lands a change; *out (may be NULL) is the new version, or another handle to the one on which there was nothing to do. */
+lancelet_status table_apply(const lancelet_table *table, const table_change *change, const lancelet_write_options *options,
+                            lancelet_table **out, lancelet_error *err) MUST_CHECK;
+
+/* Batches that are made when they are asked for; the stream borrows all of it. */
+typedef struct table_source {
+    const struct ArrowSchema *schema;
+    lancelet_status (*next)(void *arg, struct ArrowArray *out, lancelet_error *err); /* leaves out->release NULL at the end */
+    void *arg;
+    lancelet_error error;
+} table_source;
+struct ArrowArrayStream table_source_stream(table_source *s);
+
+/* INVALID unless keys and values can stand in a table's config. */
+lancelet_status table_check_config(const lancelet_key_value *config, size_t n, lancelet_error *err) MUST_CHECK;
 /* The columns of a table as rows are added to it; arrays go to the arena. */
 lancelet_status table_target_of(const lancelet_table *t, base_arena *arena, table_target *out,
+                                lancelet_error *err) MUST_CHECK;
+/* The same for files of version 2.<minor>, whatever the table's is. */
+lancelet_status table_target_in(const lancelet_table *t, int minor, base_arena *arena, table_target *out,
                                 lancelet_error *err) MUST_CHECK;
 
 /* A message of two strings as field `number`: an entry of a map. A value of NULL is left out, which in an UpdateConfig
@@ -350,15 +406,17 @@ bool table_put_planned_metadata(const table_plan *plan, uint32_t number, base_bu
 /* The operation of a Transaction message: 0 when it has none. */
 uint32_t table_transaction_operation(wire_span transaction);
 const char *table_operation_name(uint32_t operation); /* "an Append", or NULL when it is not known */
-/* Appends the Transaction message of `plan`, read at `read_version`. */
-bool table_transaction_write(const table_plan *plan, uint64_t read_version, const char *uuid,
+/* Appends the Transaction message of `plan` on top of `current` (NULL: a new table). */
+bool table_transaction_write(const table_plan *plan, const table_manifest *current, const char *uuid,
                              base_buffer *out) MUST_CHECK;
 /* The transaction that made a version: *bytes (owned by the caller) holds a copy; CONFLICT when none is to be had. */
 lancelet_status table_transaction_read(const char *path, const table_manifest *m, base_buffer *bytes,
                                        lancelet_error *err) MUST_CHECK;
 
+/* Has a fragment still the data, and its rows in the places, that it had? Files may have gone with their columns. */
+bool table_same_data(const table_fragment *before, const table_fragment *now);
 /* May `plan` land on `newest` though other writers committed since plan->base? CONFLICT says why not. */
-lancelet_status table_check_conflicts(const table_plan *plan, const table_manifest *newest,
+lancelet_status table_check_conflicts(table_plan *plan, const table_manifest *newest,
                                       lancelet_error *err) MUST_CHECK;
 
 /* The whole manifest file of plan on top of `current` (NULL: a new table), as version `version`. */
@@ -371,5 +429,8 @@ typedef struct table_derive {
 } table_derive;
 lancelet_status table_manifest_derive(const table_derive *d, base_buffer *out,
                                       lancelet_error *err) MUST_CHECK;
+/* Appends the index section of the next manifest to *out. *any: it has one. */
+lancelet_status table_index_section_derive(const table_derive *d, base_buffer *out, bool *any,
+                                           lancelet_error *err) MUST_CHECK;
 
 #endif

@@ -81,14 +81,59 @@ bool table_put_planned_metadata(const table_plan *plan, uint32_t number, base_bu
     return ok;
 }
 
+static bool put_fields(base_buffer *out, uint32_t number, const table_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_fields; i++)
+        if (!wire_put_bytes(out, number, plan->fields[i].data, plan->fields[i].size))
+            return false;
+    return true;
+}
+
 static bool put_overwrite(base_buffer *out, const table_plan *plan)
 {
-    bool ok = put_fragments(out, 1, &plan->added);
-    for (size_t i = 0; i < plan->n_fields && ok; i++)
-        ok = wire_put_bytes(out, 2, plan->fields[i].data, plan->fields[i].size);
-    ok = ok && table_put_planned_metadata(plan, 3, out);
+    bool ok = put_fragments(out, 1, &plan->added) && put_fields(out, 2, plan) && table_put_planned_metadata(plan, 3, out);
     for (size_t i = 0; i < plan->n_config && ok; i++)
         ok = !plan->config[i].value || table_put_pair(out, 4, plan->config[i].key, plan->config[i].value);
+    return ok;
+}
+
+/* The groups say which fragments were replaced; the new ones have no id, which the manifest gives them: readers of
+ * transactions ask for the old ones' only, and a reservation of ids would be a commit of its own. */
+static bool put_rewrite(base_buffer *out, const table_plan *plan, const table_manifest *current)
+{
+    bool ok = true;
+    for (size_t i = 0; i < plan->n_rewrites && ok; i++) {
+        const table_rewrite *r = &plan->rewrites[i];
+        base_buffer group = {0};
+        for (size_t j = 0; j < r->n_old && ok; j++) {
+            const table_fragment *f = table_manifest_fragment(current, r->old[j]);
+            ok = wire_put_bytes(&group, 1, f->raw.data, f->raw.size);
+        }
+        for (size_t j = 0; j < r->n_new && ok; j++) {
+            const base_buffer *message = &plan->added.message[r->first_new + j];
+            ok = wire_put_bytes(&group, 2, message->data, message->size);
+        }
+        ok = ok && wire_put_bytes(out, 3, group.data, group.size);
+        base_buffer_free(&group);
+    }
+    return ok;
+}
+
+/* A Merge tells all fragments, touched or not, and the schema with its metadata. */
+static bool put_merge(base_buffer *out, const table_plan *plan, const table_manifest *current)
+{
+    bool ok = true;
+    for (size_t i = 0; i < current->n_fragments && ok; i++) {
+        const table_touched *t = table_plan_touched(plan, current->fragments[i].id);
+        wire_span f = t ? (wire_span){t->message.data, t->message.size} : current->fragments[i].raw;
+        ok = wire_put_bytes(out, 1, f.data, f.size);
+    }
+    ok = ok && put_fields(out, 2, plan);
+    wire_span rest = current->message;
+    wire_field f;
+    bool bad = false;
+    while (ok && wire_next(&rest, &f, &bad))
+        ok = f.number != TABLE_SCHEMA_METADATA || f.type != 2 || wire_put_bytes(out, 3, f.bytes.data, f.bytes.size);
     return ok;
 }
 
@@ -151,32 +196,36 @@ static bool put_predicate(base_buffer *out, const table_plan *plan)
     return ok;
 }
 
-bool table_transaction_write(const table_plan *plan, uint64_t read_version, const char *uuid,
-                             base_buffer *out)
+static bool put_operation(base_buffer *out, const table_plan *plan, const table_manifest *current)
 {
-    base_buffer operation = {0};
-    bool ok = true;
     switch (plan->operation) {
     case TABLE_APPEND:
-        ok = put_fragments(&operation, 1, &plan->added);
-        break;
+        return put_fragments(out, 1, &plan->added);
     case TABLE_DELETE:
-        ok = put_touched(&operation, 1, plan) && put_removed(&operation, 2, plan) &&
-             put_predicate(&operation, plan);
-        break;
+        return put_touched(out, 1, plan) && put_removed(out, 2, plan) && put_predicate(out, plan);
     case TABLE_UPDATE:
-        ok = put_update(&operation, plan);
-        break;
+        return put_update(out, plan);
+    case TABLE_REWRITE:
+        return put_rewrite(out, plan, current);
+    case TABLE_MERGE:
+        return put_merge(out, plan, current);
+    case TABLE_PROJECT:
+        return put_fields(out, 1, plan);
+    case TABLE_RESTORE:
+        return wire_put_varint(out, 1, plan->restored->version);
     case TABLE_UPDATE_CONFIG:
-        ok = put_update_config(&operation, plan);
-        break;
+        return put_update_config(out, plan);
     default:
-        ok = put_overwrite(&operation, plan);
-        break;
+        return put_overwrite(out, plan);
     }
-    ok = ok && (read_version == 0 || wire_put_varint(out, 1, read_version)) &&
-         wire_put_string(out, 2, uuid) &&
-         wire_put_bytes(out, (uint32_t)plan->operation, operation.data, operation.size);
+}
+
+bool table_transaction_write(const table_plan *plan, const table_manifest *current, const char *uuid, base_buffer *out)
+{
+    base_buffer operation = {0};
+    bool ok = put_operation(&operation, plan, current) && (!current || wire_put_varint(out, 1, current->version)) &&
+              wire_put_string(out, 2, uuid) &&
+              wire_put_bytes(out, (uint32_t)plan->operation, operation.data, operation.size);
     base_buffer_free(&operation);
     return ok;
 }

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lance/table/table.h"
+#include "lance/table/write.h"
 
-#define ROWS_PER_FRAGMENT                                                                                    \
-    ((uint64_t)1 << 20) /* a file is closed when it has this many; readers work by fragments */
+/* A file is closed when it has so many rows, or so many bytes after a batch; readers work by fragments. Both are LanceDB's
+ * own numbers. */
+#define ROWS_PER_FRAGMENT  ((uint64_t)1 << 20)
+#define BYTES_PER_FRAGMENT ((uint64_t)90 * 1000 * 1000 * 1000)
 
 enum { NAME_SIZE = 24 + 26 + 6 + 1 };
 
@@ -76,78 +78,17 @@ void table_new_fragments_free(table_new_fragments *f)
     *f = (table_new_fragments){0};
 }
 
-/* ---- what goes where ---- */
+/* ---- files ---- */
 
 typedef struct data_writer {
     const table_target *target;
     const lancelet_write_options *options;
     table_trail *trail;
     table_new_fragments *out;
-    size_t n;                  /* columns that the file has */
-    size_t *column;            /* [n] their index in the target */
-    size_t *incoming;          /* [n] their index in the stream */
-    wire_span *fields;         /* [n] */
-    struct ArrowSchema schema; /* of the file */
-    struct ArrowArray *parts;  /* [n] scratch: shallow copies of a batch's columns */
-    struct ArrowArray **part;  /* [n] pointers to them */
-    lance_file_writer *file;   /* open while rows arrive */
+    table_match match;
+    lance_file_writer *file; /* open while rows arrive */
     char name[NAME_SIZE];
 } data_writer;
-
-static lancelet_status match_columns(data_writer *w, const struct ArrowSchema *incoming, lancelet_error *err)
-{
-    const struct ArrowSchema *table = w->target->schema;
-    for (int64_t i = 0; i < incoming->n_children; i++) {
-        const struct ArrowSchema *column = incoming->children[i];
-        const char *name = column->name ? column->name : "";
-        int64_t at = arrow_schema_find(table, name);
-        if (at < 0)
-            return base_fail(err, LANCELET_INVALID, "the table %s has no column '%s'", w->target->path, name);
-        if (arrow_schema_find(incoming, name) != i)
-            return base_fail(err, LANCELET_INVALID, "two of the columns to add have the name '%s'", name);
-        RETURN_IF_ERROR(table_check_written(table->children[at], w->target->fields[at], err));
-        if (!table_same_type(column, table->children[at]))
-            return base_fail(err, LANCELET_INVALID,
-                             "the column '%s' of %s has the Arrow type '%s', the rows to add have '%s'", name,
-                             w->target->path, table->children[at]->format, column->format);
-    }
-    for (int64_t i = 0; i < table->n_children; i++) {
-        int64_t from = arrow_schema_find(incoming, table->children[i]->name);
-        if (from < 0 && !(table->children[i]->flags & ARROW_FLAG_NULLABLE))
-            return base_fail(err, LANCELET_INVALID,
-                             "the column '%s' of %s may not be null, but the rows to add do not have it",
-                             table->children[i]->name, w->target->path);
-        if (from < 0)
-            continue;
-        w->column[w->n] = (size_t)i;
-        w->incoming[w->n] = (size_t)from;
-        w->fields[w->n] = w->target->fields[i];
-        w->n++;
-    }
-    return w->n ? LANCELET_OK : base_fail(err, LANCELET_INVALID, "the rows to add have no column");
-}
-
-static lancelet_status prepare(data_writer *w, const struct ArrowSchema *incoming, lancelet_error *err)
-{
-    size_t n = (size_t)w->target->schema->n_children + 1;
-    w->column = base_alloc_array(n, sizeof *w->column);
-    w->incoming = base_alloc_array(n, sizeof *w->incoming);
-    w->fields = base_alloc_array(n, sizeof *w->fields);
-    w->parts = base_calloc(n, sizeof *w->parts);
-    w->part = base_calloc(n, sizeof *w->part);
-    if (!w->column || !w->incoming || !w->fields || !w->parts || !w->part)
-        return base_fail_memory(err);
-    RETURN_IF_ERROR(match_columns(w, incoming, err));
-    RETURN_IF_ERROR(arrow_schema_init(&w->schema, "+s", "", false, w->n, err));
-    for (size_t i = 0; i < w->n; i++) {
-        RETURN_IF_ERROR(
-            arrow_schema_copy(w->target->schema->children[w->column[i]], w->schema.children[i], err));
-        w->part[i] = &w->parts[i];
-    }
-    return LANCELET_OK;
-}
-
-/* ---- files ---- */
 
 static lancelet_status open_file(data_writer *w, lancelet_error *err)
 {
@@ -170,29 +111,35 @@ static lancelet_status open_file(data_writer *w, lancelet_error *err)
         return base_fail_memory(err);
     lancelet_status status = table_trail_add(w->trail, path, err);
     if (status == LANCELET_OK)
-        status = lance_file_writer_open(path, w->target->minor, &w->schema, w->fields, w->n, &w->file, err);
+        status = lance_file_writer_open(path, w->target->minor, &w->match.schema, w->match.fields,
+                                        w->match.n_fields, &w->file, err);
+    if (status == LANCELET_OK && !w->options->no_sync)
+        lance_file_writer_will_sync(w->file);
     base_free(path);
     return status;
 }
 
-/* The DataFragment of a finished file, without an id. */
+/* The DataFragment of a finished file, without an id. Leaf fields alone are named, as the Rust core does. */
 static bool put_fragment(const data_writer *w, uint64_t rows, uint64_t size, base_buffer *out)
 {
-    base_buffer numbers = {0}, file = {0};
+    base_buffer ids = {0}, columns = {0}, file = {0};
+    const table_match *m = &w->match;
+    uint64_t n = 0;
     bool ok = wire_put_string(&file, 1, w->name);
-    for (size_t i = 0; i < w->n && ok; i++) {
-        uint64_t id = (uint64_t)w->target->ids[w->column[i]];
-        ok = base_buffer_append(&numbers, &id, sizeof id);
+    for (size_t i = 0; i < m->n_fields && ok; i++) {
+        uint64_t id = (uint64_t)m->ids[i];
+        if (!m->leaf[i])
+            continue;
+        ok = base_buffer_append(&ids, &id, sizeof id) && base_buffer_append(&columns, &n, sizeof n);
+        n++;
     }
-    ok = ok && wire_put_packed(&file, 2, (const uint64_t *)(const void *)numbers.data, w->n);
-    numbers.size = 0;
-    for (uint64_t i = 0; i < w->n && ok; i++)
-        ok = base_buffer_append(&numbers, &i, sizeof i);
-    ok = ok && wire_put_packed(&file, 3, (const uint64_t *)(const void *)numbers.data, w->n) &&
+    ok = ok && wire_put_packed(&file, 2, (const uint64_t *)(const void *)ids.data, (size_t)n) &&
+         wire_put_packed(&file, 3, (const uint64_t *)(const void *)columns.data, (size_t)n) &&
          wire_put_varint(&file, 4, 2) && wire_put_varint(&file, 5, (uint64_t)w->target->minor) &&
          wire_put_varint(&file, 6, size) && wire_put_bytes(out, 2, file.data, file.size) &&
          wire_put_varint(out, 4, rows);
-    base_buffer_free(&numbers);
+    base_buffer_free(&ids);
+    base_buffer_free(&columns);
     base_buffer_free(&file);
     return ok;
 }
@@ -235,51 +182,48 @@ static bool has_null(const struct ArrowArray *a)
     return false;
 }
 
-/* Of arrays that borrow: an array without a release function counts as released. */
-static void release_nothing(struct ArrowArray *a)
+static uint64_t rows_a_file(const data_writer *w)
 {
-    a->release = NULL;
+    return w->target->file_rows ? w->target->file_rows : ROWS_PER_FRAGMENT;
+}
+
+/* As many rows from `first` on as the open file takes. */
+static lancelet_status add_rows(data_writer *w, const struct ArrowArray *batch, int64_t first, int64_t *n,
+                                lancelet_error *err)
+{
+    if (!w->file)
+        RETURN_IF_ERROR(open_file(w, err));
+    uint64_t room = rows_a_file(w) - lance_file_writer_rows(w->file);
+    struct ArrowArray part = *batch; /* shallow: the batch owns the buffers */
+    part.offset += first;
+    part.null_count = 0;
+    part.length = batch->length - first;
+    if ((uint64_t)part.length > room)
+        part.length = (int64_t)room;
+    *n = part.length;
+    lancelet_status status = lance_file_writer_add(w->file, &part, err);
+    if (status != LANCELET_OK) {
+        base_error_prefix(err, "cannot add rows to %s", w->target->path);
+        return status;
+    }
+    bool full = lance_file_writer_rows(w->file) >= rows_a_file(w) ||
+                (w->target->file_rows == 0 && lance_file_writer_bytes(w->file) >= BYTES_PER_FRAGMENT);
+    return full ? finish_file(w, err) : LANCELET_OK;
 }
 
 static lancelet_status add_batch(data_writer *w, const struct ArrowArray *batch, lancelet_error *err)
 {
     if (has_null(batch))
         return base_fail(err, LANCELET_INVALID, "a row to add is null as a whole");
-    if ((uint64_t)batch->length > UINT32_MAX - ROWS_PER_FRAGMENT)
-        return base_fail(err, LANCELET_LIMIT, "a batch of %" PRId64 " rows does not fit a fragment",
-                         batch->length);
-    for (size_t i = 0; i < w->n; i++) {
-        struct ArrowArray *part = &w->parts[i];
-        *part = *batch->children[w->incoming[i]]; /* shallow: the batch owns the buffers */
-        part->release = release_nothing;
-        part->private_data = NULL;
-        part->offset += batch->offset;
-        part->length = batch->length;
-        if (part->null_count != 0)
-            part->null_count = -1; /* of the window it is not known */
-        const struct ArrowSchema *column = w->schema.children[i];
-        if (!(column->flags & ARROW_FLAG_NULLABLE) && has_null(part))
-            return base_fail(err, LANCELET_INVALID,
-                             "the column '%s' of %s may not be null, but a row to add has a null there",
-                             column->name, w->target->path);
-    }
-    const void *no_validity[1] = {NULL};
-    struct ArrowArray projected = {.length = batch->length,
-                                   .n_buffers = 1,
-                                   .n_children = (int64_t)w->n,
-                                   .buffers = no_validity,
-                                   .children = w->part,
-                                   .release = release_nothing};
-    if (!w->file)
-        RETURN_IF_ERROR(open_file(w, err));
-    RETURN_IF_ERROR(lance_file_writer_add(w->file, &projected, err));
-    return lance_file_writer_rows(w->file) >= ROWS_PER_FRAGMENT ? finish_file(w, err) : LANCELET_OK;
+    for (int64_t i = 0, n; i < batch->length; i += n)
+        RETURN_IF_ERROR(add_rows(w, batch, i, &n, err));
+    return LANCELET_OK;
 }
 
 static lancelet_status write_all(data_writer *w, const struct ArrowSchema *incoming,
                                  struct ArrowArrayStream *rows, lancelet_error *err)
 {
-    RETURN_IF_ERROR(prepare(w, incoming, err));
+    RETURN_IF_ERROR(table_match_rows(w->target, incoming, &w->match, err));
     for (;;) {
         if (base_cancelled(w->options->cancel))
             return base_fail_cancelled(err);
@@ -304,12 +248,7 @@ lancelet_status table_write_rows(const table_target *target, const struct ArrowS
     lancelet_status status = write_all(&w, incoming, rows, err);
     if (w.file)
         lance_file_writer_abandon(w.file);
-    arrow_schema_release(&w.schema);
-    base_free(w.column);
-    base_free(w.incoming);
-    base_free(w.fields);
-    base_free(w.parts);
-    base_free(w.part);
+    table_match_free(&w.match);
     RETURN_IF_ERROR(status);
     if (out->n == 0 || options->no_sync)
         return LANCELET_OK;

@@ -79,37 +79,43 @@ const vector_kernels *vector_kernels_of(base_isa level)
     return &vector_kernels_c;
 }
 
-static void cosine(const vector_kernels *kernels, const float *query, const float *matrix, size_t rows,
-                   size_t dim, float *distances)
+vector_query vector_query_of(lancelet_metric metric, const float *values, size_t dim)
 {
-    float query_dot, query_norm, norms[BLOCK];
-    kernels->dot_and_norm(query, query, 1, dim, &query_dot, &query_norm);
+    vector_query q = {metric, values, dim, 0};
+    float dot;
+    vector_kernels_of(base_isa_level())->dot_and_norm(values, values, 1, dim, &dot, &q.norm);
+    return q;
+}
+
+static void cosine(const vector_kernels *kernels, const vector_query *q, const float *matrix, size_t rows,
+                   float *distances)
+{
+    float norms[BLOCK];
     for (size_t first = 0; first < rows; first += BLOCK) {
         size_t n = rows - first < BLOCK ? rows - first : BLOCK;
-        kernels->dot_and_norm(query, matrix + first * dim, n, dim, distances + first, norms);
+        kernels->dot_and_norm(q->values, matrix + first * q->dim, n, q->dim, distances + first, norms);
         for (size_t r = 0; r < n; r++) {
-            double product = (double)query_norm * (double)norms[r];
+            double product = (double)q->norm * (double)norms[r];
             distances[first + r] =
                 product > 0 ? (float)(1.0 - (double)distances[first + r] / sqrt(product)) : NAN;
         }
     }
 }
 
-void vector_distances(lancelet_metric metric, const float *query, const float *matrix, size_t rows,
-                      size_t dim, float *distances)
+void vector_distances(const vector_query *q, const float *matrix, size_t rows, float *distances)
 {
     const vector_kernels *kernels = vector_kernels_of(base_isa_level());
-    switch (metric) {
+    switch (q->metric) {
     case LANCELET_L2:
-        kernels->l2(query, matrix, rows, dim, distances);
+        kernels->l2(q->values, matrix, rows, q->dim, distances);
         break;
     case LANCELET_DOT:
-        kernels->dot(query, matrix, rows, dim, distances);
+        kernels->dot(q->values, matrix, rows, q->dim, distances);
         for (size_t r = 0; r < rows; r++)
             distances[r] = 1.0f - distances[r];
         break;
     case LANCELET_COSINE:
-        cosine(kernels, query, matrix, rows, dim, distances);
+        cosine(kernels, q, matrix, rows, distances);
         break;
     }
 }

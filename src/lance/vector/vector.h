@@ -4,10 +4,17 @@
 
 #include "lancelet.h"
 
-/* distances [rows] of query [dim] to matrix [rows, dim] as LanceDB numbers them (lancelet_metric). Sums in float32
+typedef struct vector_query {
+    lancelet_metric metric;
+    const float *values; /* [dim] borrowed */
+    size_t dim;
+    float norm; /* sum of its squares */
+} vector_query;
+vector_query vector_query_of(lancelet_metric metric, const float *values, size_t dim);
+
+/* distances [rows] of the query to matrix [rows, dim] as LanceDB numbers them (lancelet_metric). Sums in float32
  * lanes; NaN where cosine is undefined (a zero vector). */
-void vector_distances(lancelet_metric metric, const float *query, const float *matrix, size_t rows,
-                      size_t dim, float *distances);
+void vector_distances(const vector_query *query, const float *matrix, size_t rows, float *distances);
 
 /* The k nearest of all that were offered: a bounded max-heap, ordered by (distance, address). NaN is refused. */
 typedef struct vector_top {
