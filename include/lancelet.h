@@ -318,9 +318,10 @@ bool lancelet_column_name_ok(const char *name);
 
 /* Makes a new table at `path` (file version 2.1) with the schema of `rows` and its metadata; `rows` may have no
  * batch. The stream is consumed and released, also on failure. CONFLICT when there is a table already.
- * Fixed-size lists of float32, float64, float16 and uint8; (large_)utf8, (large_)binary, bool, all integers,
- * float16/32/64, date32, timestamps are written; another type is UNSUPPORTED and named. INVALID is what other Lance
- * libraries would refuse or fail on: text, config or metadata that are not UTF-8; two columns of one name; a name
+ * Written are numbers, bool, null, (large_)utf8, (large_)binary, fixed-size binary, decimals of 128 and 256 bits, dates,
+ * times, timestamps, durations, dictionaries of those, fixed-size lists of all but text, binary and null, lists, structs,
+ * and (into tables of file version 2.2) maps; extension types as their storage, their names kept. Another type is
+ * UNSUPPORTED and named. INVALID is what other Lance libraries would refuse or fail on: text, config or metadata that are not UTF-8; two columns of one name; a name
  * with '.' or '`' in it; the names _rowid, _rowaddr, _rowoffset, _row_created_at_version and
  * _row_last_updated_at_version. */
 lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream *rows,

@@ -132,11 +132,15 @@ typedef struct picask_table_options {
     size_t struct_size;
     const char *model; /* NULL: the table's own. Another model than the table's is INVALID with both names */
     int threads;       /* 0: one a CPU */
+    uint64_t version;  /* 0: the newest; what is changed through the handle lands on the newest whatever is read */
+    const char *tag;   /* NULL, or the name of a tag: the version that it stands for */
+    const char *vector_column; /* NULL: the one that the table's metadata names, else `vector`, else the only one */
 } picask_table_options;
-#define PICASK_TABLE_OPTIONS_INIT {sizeof(picask_table_options), NULL, 0}
+#define PICASK_TABLE_OPTIONS_INIT {sizeof(picask_table_options), NULL, 0, 0, NULL, NULL}
 
-/* Opens the newest version. The model is opened when first needed. NOT_FOUND names the db and the command that
- * makes the table. */
+/* Opens a version, the newest unless another is asked for. The model is opened when first needed. NOT_FOUND names the db and
+ * the command that makes the table, or the versions' command; CORRUPT of the newest version names the command that brings
+ * back the last whole one. */
 picask_status picask_table_open(const char *db, const char *name, const picask_table_options *options,
                                 picask_table **out, picask_error *err);
 /* An empty table for vectors of a model (model NULL: "mini"), or of `dim` numbers of no named model (dim > 0 and
@@ -148,7 +152,8 @@ void picask_table_destroy(picask_table *table);
 /* The version behind the handle, for lancelet's own functions; borrowed until the next call that changes the table. */
 const lancelet_table *picask_table_lance(const picask_table *table);
 const char *picask_table_model_name(const picask_table *table); /* NULL when the table names none */
-size_t picask_table_dim(const picask_table *table);       /* numbers a vector; 0: no column of vectors */
+size_t picask_table_dim(const picask_table *table); /* numbers a vector; 0: no column of vectors, or several and none named */
+const char *picask_table_vector_column(const picask_table *table); /* NULL where the dim is 0; borrowed */
 const char *picask_table_name(const picask_table *table); /* as it was opened; borrowed, as the model's name is */
 /* The metric to search this table by where nobody asks for one: its index's, else LANCELET_COSINE. */
 lancelet_metric picask_table_metric(const picask_table *table);
@@ -202,10 +207,11 @@ typedef struct picask_index_options {
     size_t n_exclude;
     const volatile int *cancel; /* CANCELLED after committing what is done */
     picask_index_events events;
+    const char *vector_column; /* of a table that is there, as picask_table_options */
 } picask_index_options;
 #define PICASK_INDEX_OPTIONS_INIT \
     {sizeof(picask_index_options), NULL, 0, false, false, false, false, false, false, PICASK_STORE_AUTO, 0, NULL, \
-     NULL, NULL, 0, NULL, {NULL, NULL, NULL, NULL}}
+     NULL, NULL, 0, NULL, {NULL, NULL, NULL, NULL}, NULL}
 
 /* Brings pictures, folders and caption files (sources [n]) into table `name` of `db`, made when missing. n 0: the
  * table's remembered sources. Only what is new or changed is embedded. A broken picture is reported and skipped. One
@@ -224,6 +230,27 @@ picask_status picask_table_add(picask_table *table, const void *bytes, size_t n,
  * first that no row has; then nothing is deleted. */
 picask_status picask_table_remove(picask_table *table, const int64_t *ids, size_t n_ids, const char *const *uris,
                                   size_t n_uris, uint64_t *removed, picask_error *err);
+/* Deletes the rows that meet a condition (lancelet.h says what that is); *removed counts them, 0: nothing was committed. */
+picask_status picask_table_delete(picask_table *table, const char *condition, uint64_t *removed, picask_error *err);
+/* Sets columns [n] in the rows that meet a condition, to values of lancelet's language of conditions; *updated counts them. */
+picask_status picask_table_update(picask_table *table, const lancelet_assignment *set, size_t n, const char *condition,
+                                  uint64_t *updated, picask_error *err);
+/* The condition that a row's file is `folder` or lies below it, by its uri, for use alone or in parentheses; a folder that is
+ * no uri is made absolute. *condition is the caller's: picask_free. INVALID where the table has no column of uris. */
+picask_status picask_condition_in(const picask_table *table, const char *folder, char **condition, picask_error *err);
+
+/* ---- upkeep: lancelet's functions under the lock of the table's index run, CONFLICT while one is going on ---- */
+
+/* Puts small fragments together, leaves deleted rows out, or writes the table in another file version. */
+picask_status picask_table_optimize(picask_table *table, const lancelet_compact_options *options,
+                                    lancelet_compact_report *report, picask_error *err);
+/* Makes an older version the newest; ids given since are not given again. */
+picask_status picask_table_restore(picask_table *table, uint64_t version, picask_error *err);
+/* Brings back the newest whole version of a table whose newest one is broken; *version is its number now. */
+picask_status picask_table_restore_last_good(const char *db, const char *name, uint64_t *version, picask_error *err);
+/* Deletes old versions and files that no version names. */
+picask_status picask_table_cleanup(const char *db, const char *name, const lancelet_cleanup_options *options,
+                                   lancelet_cleanup_report *report, picask_error *err);
 
 /* ---- re-embedding: another model's vectors for a whole table ---- */
 
@@ -259,9 +286,10 @@ typedef struct picask_reembed_options {
                           ~/.cache/picask */
     const volatile int *cancel; /* CANCELLED; what is done stays in `cache`, and the same call goes on */
     picask_reembed_events events;
+    const char *vector_column; /* as picask_table_options; the one given is the table's from then on */
 } picask_reembed_options;
 #define PICASK_REEMBED_OPTIONS_INIT \
-    {sizeof(picask_reembed_options), 0, false, false, NULL, NULL, {NULL, NULL, NULL, NULL, NULL}}
+    {sizeof(picask_reembed_options), 0, false, false, NULL, NULL, {NULL, NULL, NULL, NULL, NULL}, NULL}
 
 /* Computes the vector of every row of table `name` again with another model (as picask_model_open takes it), from the
  * picture in the table or its file, and commits them as one new version: rows, their order, ids, captions, all other
@@ -319,9 +347,10 @@ typedef struct picask_search_options {
     const char *const *columns; /* [n_columns] further columns for picask_row.extra */
     size_t n_columns;
     const volatile int *cancel;
+    const char *condition; /* only rows for which it is true are looked at, and counted as copies; NULL: all */
 } picask_search_options;
 #define PICASK_SEARCH_OPTIONS_INIT \
-    {sizeof(picask_search_options), 10, 0, LANCELET_COSINE, false, 0, false, NULL, 0, NULL}
+    {sizeof(picask_search_options), 10, 0, LANCELET_COSINE, false, 0, false, NULL, 0, NULL, NULL}
 
 /* The nearest rows to a vector [dim], to a sentence, or to the picture of row `id` (which is left out itself).
  * *out is the caller's: picask_results_destroy. No row is OK with count 0. */
@@ -349,12 +378,13 @@ picask_status picask_query_vector(picask_table *table, const picask_operand *ope
                                   picask_error *err);
 
 /* Rows by id [n], in that order (NOT_FOUND names the first that is missing); by path or uri (all that have it, NOT_FOUND
- * when none has); `n` random rows of a seed, fewer where the table has fewer. *out is the caller's. */
+ * when none has); `n` random rows, by a seed, of those that meet a condition (NULL: of all), fewer where there are fewer.
+ * *out is the caller's. */
 picask_status picask_rows_by_id(picask_table *table, const int64_t *ids, size_t n, picask_results **out,
                                 picask_error *err);
 picask_status picask_rows_by_uri(picask_table *table, const char *uri, picask_results **out, picask_error *err);
-picask_status picask_rows_sample(picask_table *table, size_t n, uint64_t seed, picask_results **out,
-                                 picask_error *err);
+picask_status picask_rows_sample(picask_table *table, size_t n, uint64_t seed, const char *condition,
+                                 picask_results **out, picask_error *err);
 
 /* The encoded picture of a row: the `image` column, else the file its uri names. *bytes is the caller's:
  * picask_free. NOT_FOUND says what is missing. */

@@ -303,12 +303,14 @@ lancelet_status base_file_publish(const char *from, const char *to, lancelet_err
             return LANCELET_OK;
         }
         e = errno;
-        if (no_hard_links(e))
-            return base_fail(
-                err, LANCELET_UNSUPPORTED,
-                "the file system of %s has neither hard links nor an exclusive rename: two writers could "
-                "not be told apart there",
-                to);
+        if (no_hard_links(e)) {
+            char type[32];
+            base_os_file_system(from, type);
+            return base_fail(err, LANCELET_UNSUPPORTED,
+                             "the file system of %s (%s) has neither hard links nor an exclusive rename: two writers could "
+                             "not be told apart there",
+                             to, type);
+        }
     }
     if (e == EEXIST || e == ENOTEMPTY)
         return base_fail(err, LANCELET_CONFLICT, "%s exists already", to);

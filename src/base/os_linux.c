@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int base_os_sync(int fd)
@@ -30,6 +31,27 @@ int base_os_rename_exclusive(const char *from, const char *to)
 {
     const unsigned no_replace = 1; /* RENAME_NOREPLACE: spelled out, as older headers lack it */
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, no_replace);
+}
+
+/* The numbers: linux/magic.h and the kernel's file systems. Those that one meets, and lack links or may. */
+void base_os_file_system(const char *path, char out[32])
+{
+    static const struct {
+        uint32_t type;
+        const char *name;
+    } names[] = {{0x4d44, "vfat"},       {0x2011bab0, "exfat"},  {0x6969, "nfs"},      {0xff534d42, "cifs"},
+                 {0xfe534d42, "smb2"},   {0x65735546, "fuse"},   {0x01021997, "9p"},   {0x5346544e, "ntfs"},
+                 {0x7366746e, "ntfs3"},  {0x786f4256, "vboxsf"}, {0xef53, "ext4"},     {0x58465342, "xfs"},
+                 {0x9123683e, "btrfs"},  {0x01021994, "tmpfs"},  {0x794c7630, "overlay"}, {0x00c36400, "ceph"}};
+    struct statfs s;
+    if (statfs(path, &s) != 0) {
+        snprintf(out, 32, "type unknown");
+        return;
+    }
+    snprintf(out, 32, "type 0x%x", (unsigned)s.f_type);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].type == (uint32_t)s.f_type)
+            snprintf(out, 32, "%s", names[i].name);
 }
 
 int base_os_random(void *out, size_t n)

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +28,12 @@ void base_os_begin_sync(int fd, uint64_t offset, size_t n)
 int base_os_rename_exclusive(const char *from, const char *to)
 {
     return renamex_np(from, to, RENAME_EXCL);
+}
+
+void base_os_file_system(const char *path, char out[32])
+{
+    struct statfs s;
+    snprintf(out, 32, "%s", statfs(path, &s) == 0 ? s.f_fstypename : "type unknown");
 }
 
 int base_os_random(void *out, size_t n)

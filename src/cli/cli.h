@@ -49,6 +49,9 @@ struct cli {
     const char *db_option, *table, *model;
     bool table_given, model_given, json, quiet, verbose, help, version;
     int threads;            /* 0: as many as CPUs */
+    /* set by commands that have such options, before the table is opened */
+    const char *at_version;    /* a number or a tag; NULL: the newest */
+    const char *vector_column; /* NULL: the table's own */
     cli_argument *argument; /* [n_arguments] */
     size_t n_arguments;
     view_terminal out, message; /* stdout, stderr */
@@ -57,7 +60,9 @@ struct cli {
 };
 
 extern const cli_command *const cli_commands[]; /* NULL-terminated; cli_index and its like stand in cmd_*.c */
-extern const cli_command cli_table_info, cli_table_export, cli_table_reembed, cli_table_set_embedding;
+extern const cli_command cli_table_list, cli_table_info, cli_table_create, cli_table_drop, cli_table_delete, cli_table_update,
+    cli_table_export, cli_table_versions, cli_table_restore, cli_table_tag, cli_table_optimize, cli_table_cleanup,
+    cli_table_verify, cli_table_reembed, cli_table_set_embedding;
 extern const cli_command cli_index, cli_search, cli_show_command, cli_sample, cli_ask, cli_embed, cli_remove,
     cli_table, cli_model, cli_help;
 
@@ -70,6 +75,8 @@ const char **cli_operands(const cli *c, size_t *n);
 /* A whole number between min and max as the value of an option (named in the sentence). 0, or 2 after a sentence. */
 int cli_number(const char *option, const char *value, int64_t min, int64_t max, int64_t *out) MUST_CHECK;
 int cli_real(const char *option, const char *value, double *out) MUST_CHECK;
+/* "90s", "30m", "12h", "7d", "2w" or 0. */
+int cli_age(const char *option, const char *value, int64_t *us) MUST_CHECK;
 /* Help (help.c). */
 void cli_print_help(void);
 void cli_print_command_help(const cli_command *command, const cli_command *parent);
@@ -88,8 +95,46 @@ char *cli_shown_sentence(const char *sentence);
 int cli_open_table(cli *c, picask_table **out) MUST_CHECK;
 /* The verbs of `table`: their operand names the table as -t does. 0, or 2 after a sentence. */
 int cli_table_operand(cli *c) MUST_CHECK;
+/* The same for a verb with operands of its own: `name` (NULL: none) is the one behind those. */
+int cli_table_named(cli *c, const char *name) MUST_CHECK;
+/* The folder of the table, whether it can be opened or not: *path is the caller's. 0, or 2 after a sentence. */
+int cli_table_path(cli *c, char **path) MUST_CHECK;
+/* The library's sentence about that folder; where there is no table, that of opening it. 2 */
+int cli_fail_table(cli *c, const picask_error *err);
+/* " -t NAME" for a command in a sentence; "" for the table that is meant without. */
+const char *cli_table_option(const cli *c, char out[256]);
 /* An operand that names a row: its id, or the uri of its path (owned). 0, or 2 after a sentence. */
 int cli_row_name(const char *operand, bool *is_id, int64_t *id, char **uri) MUST_CHECK;
+
+/* ---- which rows and columns (condition.c) ---- */
+
+typedef struct cli_filter {
+    const char *where;
+    const char **in; /* [n_in] folders */
+    size_t n_in;
+    char *condition; /* owned; NULL: all rows. cli_filter_make */
+} cli_filter;
+/* What --where and --in of a command's arguments say. 0, or 2 after a sentence; cli_filter_free in any case. */
+int cli_filter_read(const cli *c, int where_id, int in_id, cli_filter *f) MUST_CHECK;
+static inline bool cli_filter_given(const cli_filter *f)
+{
+    return f->where || f->n_in > 0;
+}
+/* Makes the condition for a table, after looking whether --where fits it. 0, or 2 after a sentence. */
+int cli_filter_make(cli_filter *f, const picask_table *table) MUST_CHECK;
+void cli_filter_free(cli_filter *f);
+#define CLI_WHERE_OPTION(id) {0, "where", "SQL", id, "only rows for which this is true: --where \"width > 1000\""}
+#define CLI_IN_OPTION(id)    {0, "in", "DIR", id, "only rows whose file lies in this folder; may be repeated"}
+/* --columns A,B */
+typedef struct cli_columns {
+    char *list;        /* cut at the commas */
+    const char **name; /* [n] */
+    size_t n;
+} cli_columns;
+int cli_columns_read(cli_columns *columns, const char *value) MUST_CHECK;
+void cli_columns_free(cli_columns *columns);
+#define CLI_VECTOR_COLUMN_OPTION(id) {0, "vector-column", "NAME", id, "which column of vectors, where a table has several"}
+#define CLI_AT_VERSION_OPTION(id) {0, "at-version", "N|TAG", id, "the table as it was in version N, or the tagged one"}
 
 /* ---- printing (output.c) ---- */
 
@@ -106,6 +151,8 @@ void cli_put_json(cli_text *t, const char *s);
 void cli_put_json_float(cli_text *t, float v);
 /* What is JSON already, json[n]; no control character is left raw either. */
 void cli_put_ready_json(cli_text *t, const char *json, size_t n);
+/* "vector"'s type as people write it, with the names it holds as they are. */
+void cli_put_type(cli_text *t, const struct ArrowSchema *column);
 /* A TSV field: \t \n \r \\, other control characters \xNN. */
 void cli_put_field(cli_text *t, const char *s);
 void cli_put_row_json(cli_text *t, size_t rank, const picask_row *row, const picask_table *table,
@@ -128,6 +175,8 @@ void cli_say(const cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "demo · 69 rows · mini-1 · cosine · 38 ms", dim, on stderr. metric may be NULL. */
 void cli_footer(const cli *c, const picask_table *table, const char *metric, const char *more);
 
+/* "2026-03-01 12:00:00", UTC */
+const char *cli_time(int64_t us, char out[40]);
 /* 34,810 */
 const char *cli_count(uint64_t n, char out[32]);
 /* "38 ms", "3.2 s", "11 min 24 s", "1 h 12 min" */

@@ -9,10 +9,14 @@
 
 #include "base/file.h"
 
-enum { LIMIT = 1, SHOW, NO_SHOW };
+enum { LIMIT = 1, WHERE, IN, AT_VERSION, VECTOR_COLUMN, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'n', "limit", "N", LIMIT, "captions of the N nearest pictures (3)"},
+    CLI_WHERE_OPTION(WHERE),
+    CLI_IN_OPTION(IN),
+    CLI_AT_VERSION_OPTION(AT_VERSION),
+    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
     {0, "show", "[N]", SHOW, "draw the first N pictures (1), also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "no picture"},
     CLI_OPTIONS_END,
@@ -92,13 +96,12 @@ static int print_answer(cli *c, picask_table *table, const picask_results *resul
     return code;
 }
 
-static int answer(cli *c, picask_table *table, const char *question, int64_t n, const cli_show *show)
+static int answer(cli *c, picask_table *table, const char *question, const picask_search_options *search,
+                  const cli_show *show)
 {
-    picask_search_options search = PICASK_SEARCH_OPTIONS_INIT;
     picask_results *results = NULL;
     picask_error err;
-    search.limit = (size_t)n;
-    if (picask_search_text(table, question, &search, &results, &err) != LANCELET_OK)
+    if (picask_search_text(table, question, search, &results, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     int code;
     if (picask_results_count(results) == 0) {
@@ -112,7 +115,7 @@ static int answer(cli *c, picask_table *table, const char *question, int64_t n, 
 }
 
 /* A question a line until the end of the input; a terminal is prompted. */
-static int answer_lines(cli *c, picask_table *table, int64_t n, const cli_show *show)
+static int answer_lines(cli *c, picask_table *table, const picask_search_options *search, const cli_show *show)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -130,7 +133,7 @@ static int answer_lines(cli *c, picask_table *table, int64_t n, const cli_show *
             continue;
         asked = true;
         c->start_us = base_monotonic_us();
-        int one = answer(c, table, line, n, show);
+        int one = answer(c, table, line, search, show);
         if (one != CLI_NOTHING)
             code = one;
         if (one == CLI_ERROR)
@@ -149,7 +152,9 @@ static int run_ask(cli *c)
     int64_t n = 3;
     cli_show show = {0};
     cli_text question = {0};
-    int code = 0;
+    cli_filter filter = {0};
+    picask_search_options search = PICASK_SEARCH_OPTIONS_INIT;
+    int code = cli_filter_read(c, WHERE, IN, &filter);
     for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
         const char *value = c->argument[i].value;
         switch (c->argument[i].id) {
@@ -159,6 +164,12 @@ static int run_ask(cli *c)
             break;
         case LIMIT:
             code = cli_number("--limit", value, 1, 1000, &n);
+            break;
+        case AT_VERSION:
+            c->at_version = value;
+            break;
+        case VECTOR_COLUMN:
+            c->vector_column = value;
             break;
         case SHOW:
             code = cli_show_option(&show, true, value);
@@ -178,7 +189,12 @@ static int run_ask(cli *c)
     if (code == 0)
         code = cli_open_table(c, &table);
     if (code == 0)
-        code = given && text ? answer(c, table, text, n, &show) : answer_lines(c, table, n, &show);
+        code = cli_filter_make(&filter, table);
+    search.limit = (size_t)n;
+    search.condition = filter.condition;
+    if (code == 0)
+        code = given && text ? answer(c, table, text, &search, &show) : answer_lines(c, table, &search, &show);
+    cli_filter_free(&filter);
     base_free(text);
     picask_table_destroy(table);
     return code;
@@ -192,6 +208,7 @@ const cli_command cli_ask = {
     options,
     NULL,
     "  picask ask where is the stop sign\n"
+    "  picask ask what did we eat --in ~/Pictures/2024\n"
     "  picask ask                       questions from standard input, one a line\n"
     "\n"
     "The answer is made of the captions of the nearest pictures as they stand in the table, with their "

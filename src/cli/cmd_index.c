@@ -14,6 +14,7 @@ enum {
     STORE,
     TEXT_COLUMN,
     IMAGE_COLUMN,
+    VECTOR_COLUMN,
     EXCLUDE,
     HIDDEN,
     DRY_RUN,
@@ -34,6 +35,7 @@ static const cli_option options[] = {
      "none, original, or PIXELS of the longest side of a copy in the table"},
     {0, "text-column", "NAME", TEXT_COLUMN, "column of a caption file that holds the captions"},
     {0, "image-column", "NAME", IMAGE_COLUMN, "column that holds the pictures' paths"},
+    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
     {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
     {0, "dry-run", NULL, DRY_RUN, "count what would be done, change nothing"},
     {0, "strict", NULL, STRICT, "exit code 2 if anything was skipped"},
@@ -130,6 +132,9 @@ static int read_options(cli *c, picask_index_options *o, flags *f, const char **
             break;
         case STORE:
             code = parse_store(value, o);
+            break;
+        case VECTOR_COLUMN:
+            o->vector_column = value;
             break;
         case TEXT_COLUMN:
             o->text_column = value;

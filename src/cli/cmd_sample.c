@@ -7,11 +7,14 @@
 #include "base/file.h"
 #include "source/source.h"
 
-enum { LIMIT = 1, SEED, SHOW, NO_SHOW };
+enum { LIMIT = 1, SEED, WHERE, IN, AT_VERSION, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'n', "limit", "N", LIMIT, "how many (2)"},
     {0, "seed", "N", SEED, "the same N draws the same rows"},
+    CLI_WHERE_OPTION(WHERE),
+    CLI_IN_OPTION(IN),
+    CLI_AT_VERSION_OPTION(AT_VERSION),
     {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "no pictures"},
     CLI_OPTIONS_END,
@@ -83,15 +86,20 @@ static int draw_rows(cli *c, picask_table *table, const picask_results *results)
     return code;
 }
 
-static int sample_table(cli *c, size_t n, uint64_t seed, const cli_show *show)
+static int sample_table(cli *c, size_t n, uint64_t seed, cli_filter *filter, const cli_show *show)
 {
     picask_table *table = NULL;
     picask_results *results = NULL;
     picask_error err;
     int code = cli_open_table(c, &table);
-    if (code == 0 && picask_rows_sample(table, n, seed, &results, &err) != LANCELET_OK)
+    if (code == 0)
+        code = cli_filter_make(filter, table);
+    if (code == 0 && picask_rows_sample(table, n, seed, filter->condition, &results, &err) != LANCELET_OK)
         code = cli_fail_error(&err);
-    if (code == 0 && picask_results_count(results) == 0) {
+    if (code == 0 && picask_results_count(results) == 0 && filter->condition) {
+        cli_say(c, "no row of '%s' meets the condition", c->table);
+        code = CLI_NOTHING;
+    } else if (code == 0 && picask_results_count(results) == 0) {
         cli_say(c, "table '%s' is empty; add pictures: picask index ~/Pictures", c->table);
         code = CLI_NOTHING;
     } else if (code == 0 && cli_show_count(c, show, n) > 0) {
@@ -235,7 +243,8 @@ static int run_sample(cli *c)
     int64_t n = 2, seed = 0;
     bool seeded = false;
     cli_show show = {0};
-    int code = 0;
+    cli_filter filter = {0};
+    int code = cli_filter_read(c, WHERE, IN, &filter);
     for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
         const char *value = c->argument[i].value;
         switch (c->argument[i].id) {
@@ -249,6 +258,9 @@ static int run_sample(cli *c)
         case SEED:
             code = cli_number("--seed", value, 0, INT64_MAX, &seed);
             seeded = true;
+            break;
+        case AT_VERSION:
+            c->at_version = value;
             break;
         case SHOW:
             code = cli_show_option(&show, true, NULL);
@@ -264,10 +276,13 @@ static int run_sample(cli *c)
     uint64_t random = (uint64_t)seed;
     if (code == 0 && !seeded && base_random(&random, sizeof random, &err) != LANCELET_OK)
         code = cli_fail_error(&err);
-    if (code)
-        return code;
-    return spec ? sample_source(c, spec, (size_t)n, random, &show)
-                : sample_table(c, (size_t)n, random, &show);
+    if (code == 0 && spec && (cli_filter_given(&filter) || c->at_version))
+        code = cli_fail("--where, --in and --at-version choose rows of the table, and %s is sampled itself", spec);
+    if (code == 0)
+        code = spec ? sample_source(c, spec, (size_t)n, random, &show)
+                    : sample_table(c, (size_t)n, random, &filter, &show);
+    cli_filter_free(&filter);
+    return code;
 }
 
 const cli_command cli_sample = {
@@ -279,6 +294,7 @@ const cli_command cli_sample = {
     NULL,
     "  picask sample\n"
     "  picask sample ~/Pictures -n 6\n"
+    "  picask sample --where \"text is null\" -n 4\n"
     "  picask sample --seed 7 --json\n",
     run_sample,
 };

@@ -12,8 +12,12 @@ enum {
     LIMIT = 1,
     OFFSET,
     METRIC,
+    WHERE,
+    IN,
     MIN_SCORE,
     COLUMNS,
+    AT_VERSION,
+    VECTOR_COLUMN,
     VECTOR,
     ID,
     QUERY,
@@ -32,12 +36,16 @@ static const cli_option options[] = {
     {0, "offset", "N", OFFSET, "leave out the first N"},
     {0, "distance-type", "TYPE", METRIC, "cosine, l2 or dot (the index's, else cosine)"},
     {0, "metric", "TYPE", METRIC, NULL},
+    CLI_WHERE_OPTION(WHERE),
+    CLI_IN_OPTION(IN),
     {0, "min-score", "X", MIN_SCORE, "leave out rows whose cosine is below X"},
     {0, "image", "PATH", IMAGE, "a picture as query, or as operand of a sum"},
     {0, "query", "TEXT", QUERY, "these words as they are, no operators"},
     {0, "id", "N", ID, "more like row N"},
     {0, "vector", "FILE.npy", VECTOR, "a vector as query"},
     {0, "columns", "A,B", COLUMNS, "further columns to show"},
+    CLI_AT_VERSION_OPTION(AT_VERSION),
+    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
     {0, "all-copies", NULL, ALL_COPIES, "rows of identical content each by itself"},
     {'f', "files", NULL, FILES, "paths only"},
     {'0', NULL, NULL, NUL, "paths only, each ended by a NUL byte"},
@@ -60,8 +68,8 @@ typedef struct query {
     int64_t id;
     bool files, nul;
     cli_show show;
-    char *column_list;    /* --columns, cut at the commas */
-    const char **columns; /* [search.n_columns] */
+    cli_filter filter;
+    cli_columns columns;
 } query;
 
 static void query_free(query *q)
@@ -70,8 +78,8 @@ static void query_free(query *q)
         base_free(q->owned[i]);
     base_free(q->owned);
     base_free(q->words);
-    base_free(q->column_list);
-    base_free(q->columns);
+    cli_filter_free(&q->filter);
+    cli_columns_free(&q->columns);
 }
 
 static int parse_metric(const char *value, lancelet_metric *out)
@@ -82,31 +90,6 @@ static int parse_metric(const char *value, lancelet_metric *out)
             return 0;
         }
     return cli_fail("--distance-type takes cosine, l2 or dot, not '%s'", value);
-}
-
-static int split_columns(query *q, const char *value)
-{
-    size_t n = 1, at = 0;
-    for (const char *p = value; *p; p++)
-        n += *p == ',';
-    base_free(q->column_list);
-    base_free(q->columns);
-    q->column_list = base_strdup(value);
-    q->columns = base_alloc_array(n, sizeof *q->columns);
-    if (!q->column_list || !q->columns)
-        return cli_fail("out of memory");
-    for (char *p = q->column_list; p;) {
-        char *comma = strchr(p, ',');
-        if (comma)
-            *comma++ = '\0';
-        if (!*p)
-            return cli_fail("--columns takes names with commas between them: --columns width,height");
-        q->columns[at++] = p;
-        p = comma;
-    }
-    q->search.columns = q->columns;
-    q->search.n_columns = at;
-    return 0;
 }
 
 /* The query grammar knows a picture by its beginning. */
@@ -122,7 +105,7 @@ static int add_picture(query *q, const char *path)
     return 0;
 }
 
-static int read_options(const cli *c, query *q)
+static int read_options(cli *c, query *q)
 {
     q->search = (picask_search_options)PICASK_SEARCH_OPTIONS_INIT;
     q->words = base_calloc(c->n_arguments + 1, sizeof *q->words);
@@ -156,7 +139,15 @@ static int read_options(const cli *c, query *q)
             q->search.min_score = (float)real;
             break;
         case COLUMNS:
-            code = split_columns(q, value);
+            code = cli_columns_read(&q->columns, value);
+            q->search.columns = q->columns.name;
+            q->search.n_columns = q->columns.n;
+            break;
+        case AT_VERSION:
+            c->at_version = value;
+            break;
+        case VECTOR_COLUMN:
+            c->vector_column = value;
             break;
         case VECTOR:
             q->vector_file = value;
@@ -195,6 +186,8 @@ static int read_options(const cli *c, query *q)
             break;
         }
     }
+    if (code == 0)
+        code = cli_filter_read(c, WHERE, IN, &q->filter);
     if (code)
         return code;
     int kinds = (q->n_words > 0) + (q->literal != NULL) + q->has_id + (q->vector_file != NULL);
@@ -305,9 +298,12 @@ static int run_search(cli *c)
     int code = read_options(c, &q);
     if (code == 0)
         code = cli_open_table(c, &table);
+    if (code == 0)
+        code = cli_filter_make(&q.filter, table);
     if (code == 0) {
         lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
         lancelet_table_get_info(picask_table_lance(table), &info);
+        q.search.condition = q.filter.condition;
         if (q.search.limit > info.rows)
             q.search.limit = info.rows ? (size_t)info.rows : 1;
         if (!q.has_metric)
@@ -346,6 +342,8 @@ const cli_command cli_search = {
     "  picask search a road with a stop sign -n 3\n"
     "  picask search ./dog.jpg                        pictures like this one\n"
     "  picask search 2:dog + ./pool.jpg - people      weights and operators stand by themselves\n"
+    "  picask search a dog --where \"width > 2000 and taken >= date '2025-06-01'\"\n"
+    "  picask search a dog --in ~/Pictures/2019 --at-version 12\n"
     "  picask search a sunset -0 | xargs -0 ls -l\n"
     "\n"
     "A picture begins with / ./ ../ ~/ or file://, else it is words; -- ends options. Where the output is "

@@ -17,14 +17,10 @@ static int run_set_embedding(cli *c)
     bool none = strcmp(what, "none") == 0;
     if (!none && strcmp(what, "open-clip") != 0)
         return cli_fail("table set-embedding takes open-clip or none, not '%s'", what);
-    if (table_name && c->table_given && strcmp(c->table, table_name) != 0)
-        return cli_fail("two tables are named, '%s' and '%s'; give one", c->table, table_name);
-    if (table_name) {
-        c->table = table_name;
-        c->table_given = true;
-    }
     picask_table *table = NULL;
-    int code = cli_open_table(c, &table);
+    int code = cli_table_named(c, table_name);
+    if (code == 0)
+        code = cli_open_table(c, &table);
     if (code)
         return code;
     picask_error err;

@@ -9,51 +9,7 @@
 
 #include "arrow/arrow.h"
 #include "base/text.h"
-
-/* "vector fixed_size_list<float32, 384>": Arrow's format strings as people write the types. */
-static void put_type(cli_text *t, const struct ArrowSchema *s)
-{
-    static const struct {
-        const char *format, *name;
-    } plain[] = {
-        {"b", "bool"},
-        {"c", "int8"},
-        {"C", "uint8"},
-        {"s", "int16"},
-        {"S", "uint16"},
-        {"i", "int32"},
-        {"I", "uint32"},
-        {"l", "int64"},
-        {"L", "uint64"},
-        {"e", "float16"},
-        {"f", "float32"},
-        {"g", "float64"},
-        {"u", "utf8"},
-        {"U", "large_utf8"},
-        {"z", "binary"},
-        {"Z", "large_binary"},
-        {"tdD", "date32"},
-        {"tss:", "timestamp[s]"},
-        {"tsm:", "timestamp[ms]"},
-        {"tsu:", "timestamp[us]"},
-        {"tsn:", "timestamp[ns]"},
-        {"+s", "struct"},
-        {"+l", "list"},
-        {"+L", "large_list"},
-    };
-    if (arrow_list_size(s) >= 0 && s->n_children == 1) {
-        cli_put(t, "fixed_size_list<");
-        put_type(t, s->children[0]);
-        cli_putf(t, ", %lld>", (long long)arrow_list_size(s));
-        return;
-    }
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        if (strcmp(s->format, plain[i].format) == 0) {
-            cli_put(t, plain[i].name);
-            return;
-        }
-    cli_put(t, s->format);
-}
+#include "gallery/gallery.h"
 
 /* JSON's escapes are Python's. */
 static void put_python_open(cli_text *t, const char *db, const char *name)
@@ -135,13 +91,19 @@ static void put_json_sources(cli_text *t, const lancelet_table *lance)
 
 static void put_columns(cli_text *t, const cli *c, const struct ArrowSchema *schema)
 {
+    size_t widest = 10;
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        size_t width = view_width(schema->children[i]->name ? schema->children[i]->name : "");
+        widest = width > widest && width <= 24 ? width : widest;
+    }
     for (int64_t i = 0; i < schema->n_children; i++) {
         cli_text line = {0};
         const struct ArrowSchema *child = schema->children[i];
         char *name = view_clean(child->name ? child->name : "", child->name ? strlen(child->name) : 0);
         size_t width = name ? view_width(name) : 0;
-        cli_putf(&line, "%s%*s  ", name ? name : "", (int)(width < 10 ? 10 - width : 0), "");
-        put_type(&line, child);
+        cli_putf(&line, "%s%*s  ", name ? name : "", (int)(width < widest ? widest - width : 0), "");
+        cli_put_type(&line, child);
+        cli_put(&line, child->flags & ARROW_FLAG_NULLABLE ? "" : " not null");
         put_line(t, i == 0 ? "columns" : "", &line, c);
         base_free(name);
     }
@@ -154,12 +116,108 @@ static json_t *preprocess_of(const picask_table *table)
     return text ? json_loads(text, 0, NULL) : NULL;
 }
 
-static void put_text(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
+/* Where nothing says which column of vectors is the table's. */
+static void put_vector_columns(cli_text *line, const struct ArrowSchema *schema)
+{
+    char number[32];
+    size_t n = 0;
+    for (int64_t i = 0; i < schema->n_children; i++)
+        if (gallery_is_vector(schema->children[i]))
+            cli_putf(line, "%s%s (%s numbers)", n++ ? ", " : "", schema->children[i]->name,
+                     cli_count((uint64_t)arrow_list_size(schema->children[i]), number));
+    cli_put(line, n ? "; --vector-column says which is meant" : "none");
+}
+
+static void put_vectors(cli_text *line, const picask_table *table, const struct ArrowSchema *schema)
+{
+    const char *made_with = picask_table_model_name(table), *column = picask_table_vector_column(table);
+    char number[32];
+    if (!column) {
+        put_vector_columns(line, schema);
+        return;
+    }
+    cli_putf(line, "%s numbers a row", cli_count(picask_table_dim(table), number));
+    if (strcmp(column, "vector") != 0)
+        cli_putf(line, " in %s", column);
+    cli_putf(line, ", made with %s", made_with ? made_with : "a model that the table does not name");
+    json_t *preprocess = preprocess_of(table);
+    const char *decode = json_string_value(json_object_get(preprocess, "decode"));
+    if (decode && strcmp(decode, "fast") == 0)
+        cli_put(line, ", JPEGs decoded fast");
+    json_decref(preprocess);
+}
+
+/* What lies beside the version that is shown. */
+typedef struct history {
+    lancelet_version *versions; /* [n_versions] */
+    lancelet_tag *tags;         /* [n_tags] */
+    lancelet_index *indices;    /* [n_indices] of the version */
+    size_t n_versions, n_tags, n_indices;
+} history;
+
+static void history_free(history *h)
+{
+    lancelet_free(h->versions);
+    lancelet_free(h->tags);
+    lancelet_free(h->indices);
+}
+
+static int read_history(const lancelet_table *lance, history *h)
+{
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    picask_error err;
+    lancelet_table_get_info(lance, &info);
+    if (lancelet_versions(info.path, &h->versions, &h->n_versions, &err) != LANCELET_OK ||
+        lancelet_tags(info.path, &h->tags, &h->n_tags, &err) != LANCELET_OK ||
+        lancelet_table_indices(lance, &h->indices, &h->n_indices, &err) != LANCELET_OK)
+        return cli_fail_error(&err);
+    return 0;
+}
+
+static void put_tags(cli_text *t, const cli *c, const history *h)
+{
+    cli_text line = {0};
+    for (size_t i = 0; i < h->n_tags && i < 8; i++)
+        cli_putf(&line, "%s%s (%llu)", i ? ", " : "", h->tags[i].name,
+                 (unsigned long long)h->tags[i].version);
+    if (h->n_tags > 8)
+        cli_putf(&line, " and %zu more: picask table tag", h->n_tags - 8);
+    if (h->n_tags > 0)
+        put_line(t, "tags", &line, c);
+}
+
+static void put_indices(cli_text *t, const cli *c, const history *h, uint64_t fragments)
+{
+    for (size_t i = 0; i < h->n_indices; i++) {
+        const lancelet_index *x = &h->indices[i];
+        cli_text line = {0};
+        cli_putf(&line, "%s on ", x->name);
+        for (size_t k = 0; k < x->n_columns; k++)
+            cli_putf(&line, "%s%s", k ? ", " : "", x->column[k]);
+        cli_putf(&line, "%s%s, covers %llu of %llu fragment%s", *x->type ? ": " : "", x->type,
+                 (unsigned long long)x->fragments, (unsigned long long)fragments, fragments == 1 ? "" : "s");
+        put_line(t, i == 0 ? "indexes" : "", &line, c);
+    }
+}
+
+/* Where there is much to gain by it. */
+static void put_advice(cli_text *t, const cli *c, const lancelet_table_info *info)
+{
+    char number[32], option[256];
+    cli_text line = {0};
+    if (info->small_fragments < 10)
+        return;
+    cli_putf(&line, "%s small fragments slow searching down: picask table optimize%s",
+             cli_count(info->small_fragments, number), cli_table_option(c, option));
+    put_line(t, "advice", &line, c);
+}
+
+static void put_text(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema,
+                     const history *h)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     const lancelet_table *lance = picask_table_lance(table);
     lancelet_table_get_info(lance, &info);
-    const char *model = picask_table_model_name(table);
     char number[32], time[40];
     cli_text line = {0};
     char *path = cli_shown_path(info.path);
@@ -170,26 +228,20 @@ static void put_text(cli_text *t, const cli *c, const picask_table *table, const
     if (info.deleted_rows > 0)
         cli_putf(&line, " (%s deleted still in the files)", cli_count(info.deleted_rows, number));
     put_line(t, "rows", &line, c);
-    cli_putf(&line, "%s numbers a row", cli_count(picask_table_dim(table), number));
-    cli_putf(&line, ", made with %s", model ? model : "a model that the table does not name");
-    json_t *preprocess = preprocess_of(table);
-    const char *decode = json_string_value(json_object_get(preprocess, "decode"));
-    if (decode && strcmp(decode, "fast") == 0)
-        cli_put(&line, ", JPEGs decoded fast");
-    json_decref(preprocess);
+    put_vectors(&line, table, schema);
     put_line(t, "vectors", &line, c);
-    base_format_time(info.timestamp_us / 1000000 * 1000000, time);
-    if (strlen(time) > 10 && time[10] == 'T')
-        time[10] = ' ';
-    cli_putf(&line, "%llu of %s UTC", (unsigned long long)info.version, time);
+    cli_putf(&line, "%llu of %s UTC", (unsigned long long)info.version, cli_time(info.timestamp_us, time));
+    if (h->n_versions > 1)
+        cli_putf(&line, "; %s versions are kept", cli_count(h->n_versions, number));
     put_line(t, "version", &line, c);
-    cli_putf(&line, "%s in %llu fragment%s, Lance %s", cli_size(info.data_bytes, number),
-             (unsigned long long)info.fragments, info.fragments == 1 ? "" : "s",
-             info.data_version ? info.data_version : "?");
-    if (info.indices > 0)
-        cli_putf(&line, ", %llu index segment%s", (unsigned long long)info.indices,
-                 info.indices == 1 ? "" : "s");
+    put_tags(t, c, h);
+    cli_putf(&line, "%s in %llu file%s", cli_size(info.data_bytes, number),
+             (unsigned long long)info.data_files, info.data_files == 1 ? "" : "s");
+    cli_putf(&line, " of %llu fragment%s, Lance %s", (unsigned long long)info.fragments,
+             info.fragments == 1 ? "" : "s", info.data_version ? info.data_version : "?");
     put_line(t, "files", &line, c);
+    put_indices(t, c, h, info.fragments);
+    put_advice(t, c, &info);
     put_sources(t, c, lance);
     put_columns(t, c, schema);
     cli_put(t, "\n");
@@ -213,7 +265,34 @@ static void put_json_preprocess(cli_text *t, const picask_table *table)
     json_decref(json);
 }
 
-static void put_json(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema)
+static void put_json_history(cli_text *t, const history *h)
+{
+    cli_putf(t, ",\"versions\":%zu,\"tags\":[", h->n_versions);
+    for (size_t i = 0; i < h->n_tags; i++) {
+        cli_put(t, i ? ",{\"tag\":" : "{\"tag\":");
+        cli_put_json(t, h->tags[i].name);
+        cli_putf(t, ",\"version\":%llu}", (unsigned long long)h->tags[i].version);
+    }
+    cli_put(t, "],\"indexes\":[");
+    for (size_t i = 0; i < h->n_indices; i++) {
+        const lancelet_index *x = &h->indices[i];
+        cli_put(t, i ? ",{\"name\":" : "{\"name\":");
+        cli_put_json(t, x->name);
+        cli_put(t, ",\"type\":");
+        cli_put_json(t, *x->type ? x->type : NULL);
+        cli_put(t, ",\"columns\":[");
+        for (size_t k = 0; k < x->n_columns; k++) {
+            cli_put(t, k ? "," : "");
+            cli_put_json(t, x->column[k]);
+        }
+        cli_putf(t, "],\"segments\":%llu,\"fragments\":%llu}", (unsigned long long)x->segments,
+                 (unsigned long long)x->fragments);
+    }
+    cli_put(t, "]");
+}
+
+static void put_json(cli_text *t, const cli *c, const picask_table *table, const struct ArrowSchema *schema,
+                     const history *h)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     lancelet_table_get_info(picask_table_lance(table), &info);
@@ -230,8 +309,12 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     cli_putf(t, ",\"version\":%llu,\"timestamp\":\"%s\",\"data_version\":", (unsigned long long)info.version,
              time);
     cli_put_json(t, info.data_version);
-    cli_putf(t, ",\"fragments\":%llu,\"bytes\":%llu,\"indices\":%llu", (unsigned long long)info.fragments,
-             (unsigned long long)info.data_bytes, (unsigned long long)info.indices);
+    cli_putf(
+        t, ",\"fragments\":%llu,\"small_fragments\":%llu,\"data_files\":%llu,\"bytes\":%llu,\"indices\":%llu",
+        (unsigned long long)info.fragments, (unsigned long long)info.small_fragments,
+        (unsigned long long)info.data_files, (unsigned long long)info.data_bytes,
+        (unsigned long long)info.indices);
+    put_json_history(t, h);
     put_json_sources(t, picask_table_lance(table));
     cli_put(t, ",\"columns\":{");
     for (int64_t i = 0; i < schema->n_children; i++) {
@@ -239,7 +322,8 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
         cli_put_json(t, schema->children[i]->name ? schema->children[i]->name : "");
         cli_put(t, ":");
         cli_text type = {0};
-        put_type(&type, schema->children[i]); /* may hold the name of a time zone, which is foreign text */
+        cli_put_type(&type,
+                     schema->children[i]); /* may hold the name of a time zone, which is foreign text */
         char *name = type.failed ? NULL : base_buffer_to_string(&type.b);
         base_buffer_free(&type.b);
         cli_put_json(t, name);
@@ -263,24 +347,41 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     base_free(duckdb);
 }
 
+enum { AT_VERSION = 1, VECTOR_COLUMN };
+static const cli_option options[] = {
+    CLI_AT_VERSION_OPTION(AT_VERSION),
+    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_OPTIONS_END,
+};
+
 static int run_info(cli *c)
 {
     picask_table *table = NULL;
+    history h = {0};
     int code = cli_table_operand(c);
+    for (size_t i = 0; i < c->n_arguments; i++) {
+        if (c->argument[i].id == AT_VERSION)
+            c->at_version = c->argument[i].value;
+        if (c->argument[i].id == VECTOR_COLUMN)
+            c->vector_column = c->argument[i].value;
+    }
     if (code == 0)
         code = cli_open_table(c, &table);
     struct ArrowSchema schema = {0};
     picask_error err;
     if (code == 0 && lancelet_table_schema(picask_table_lance(table), &schema, &err) != LANCELET_OK)
         code = cli_fail_error(&err);
+    if (code == 0)
+        code = read_history(picask_table_lance(table), &h);
     if (code == 0) {
         cli_text t = {0};
         if (c->json)
-            put_json(&t, c, table, &schema);
+            put_json(&t, c, table, &schema, &h);
         else
-            put_text(&t, c, table, &schema);
+            put_text(&t, c, table, &schema, &h);
         code = cli_print(&t);
     }
+    history_free(&h);
     arrow_schema_release(&schema);
     picask_table_destroy(table);
     return code;
@@ -291,7 +392,7 @@ const cli_command cli_table_info = {
     NULL,
     "[NAME]",
     "what a table holds, and how Python and DuckDB open it",
-    NULL,
+    options,
     NULL,
     "  picask table info\n"
     "  picask table info holidays --json\n",

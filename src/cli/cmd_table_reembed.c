@@ -6,10 +6,11 @@
 
 #include "base/text.h"
 
-enum { DECODE = 1, YES, NO_SYNC };
+enum { DECODE = 1, VECTOR_COLUMN, YES, NO_SYNC };
 
 static const cli_option options[] = {
     {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
+    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
     {0, "yes", NULL, YES, "leave out rows whose picture cannot be read, without asking"},
     {0, "no-sync", NULL, NO_SYNC, "do not wait for the disk: faster, not safe against power loss"},
     CLI_OPTIONS_END,
@@ -82,8 +83,12 @@ static int print_summary(const run *r, const picask_reembed_report *report)
             cli_putf(&t, "  %s row%s left out whose picture cannot be read; version %llu has %s\n",
                      cli_count(report->unreadable, a), report->unreadable == 1 ? "" : "s",
                      (unsigned long long)report->old_version, report->unreadable == 1 ? "it" : "them");
-        cli_putf(&t, "  the old vectors stay as version %llu, this is version %llu\n",
-                 (unsigned long long)report->old_version, (unsigned long long)report->version);
+        char option[256];
+        cli_putf(&t,
+                 "  the old vectors stay as version %llu, this is version %llu; back: picask table restore "
+                 "%llu%s\n",
+                 (unsigned long long)report->old_version, (unsigned long long)report->version,
+                 (unsigned long long)report->old_version, cli_table_option(r->c, option));
     }
     base_free(name);
     base_free(model);
@@ -128,6 +133,8 @@ static int run_reembed(cli *c)
     for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
         const char *value = c->argument[i].value;
         r.yes = r.yes || c->argument[i].id == YES;
+        if (c->argument[i].id == VECTOR_COLUMN)
+            o.vector_column = value;
         o.no_sync = o.no_sync || c->argument[i].id == NO_SYNC;
         if (c->argument[i].id != DECODE)
             continue;

@@ -15,8 +15,8 @@ const cli_command *const cli_commands[] = {
 static void put_everywhere(void)
 {
     fputs("Every command takes, before or after its name:\n"
-          "  -d, --db DIR        the database: a folder of tables  (PICASK_DB; else .picask here or above;\n"
-          "                      else ~/.local/share/picask)\n"
+          "  -d, --db DIR        the database: a folder of tables  (PICASK_DB; else .picask\n"
+          "                      here or above; else ~/.local/share/picask)\n"
           "  -t, --table NAME    the table  (PICASK_TABLE; else pictures)\n"
           "  -m, --model NAME    a model, or its PATH  (PICASK_MODEL; else the table's own)\n"
           "      --threads N     threads  (PICASK_THREADS; else one a CPU)\n"
@@ -45,6 +45,76 @@ void cli_print_help(void)
           stdout);
 }
 
+/* ---- lines that fit the terminal ---- */
+
+#define READABLE 100 /* columns of running text at most */
+
+/* Columns of a terminal; elsewhere lines are as long as they are. */
+static size_t line_width(void)
+{
+    view_terminal t;
+    view_terminal_get(1, &t);
+    return !t.is_terminal || t.columns <= 40 ? SIZE_MAX : t.columns < READABLE ? (size_t)t.columns : READABLE;
+}
+
+/* text [n] from column `at` on, broken between words; further lines begin at `indent`. */
+static void put_wrapped(const char *text, size_t n, size_t at, size_t indent)
+{
+    size_t width = line_width();
+    while (at + n > width) {
+        size_t fits = width > at ? width - at : 0, cut = fits;
+        while (cut > 0 && text[cut] != ' ')
+            cut--;
+        if (cut == 0)
+            break; /* one word too long for any line */
+        printf("%.*s\n%*s", (int)cut, text, (int)indent, "");
+        while (cut < n && text[cut] == ' ')
+            cut++;
+        text += cut;
+        n -= cut;
+        at = indent;
+    }
+    printf("%.*s\n", (int)n, text);
+}
+
+/* Lines that begin with a word are running text up to the next that does not: *n bytes are one line then, owned. */
+static char *one_line(const char *text, size_t *n)
+{
+    *n = 0;
+    while (text[*n] && text[*n] != '\n' && text[*n] != ' ')
+        *n += strcspn(text + *n, "\n") + (text[*n + strcspn(text + *n, "\n")] == '\n');
+    char *line = base_strndup(text, *n);
+    for (char *p = line; p && *p; p++)
+        if (*p == '\n')
+            *p = p[1] ? ' ' : '\0';
+    return line;
+}
+
+/* A command's further help: running text is broken anew; an example that is longer than the terminal goes on under its second
+ * column, if it has one. */
+static void put_paragraphs(const char *text)
+{
+    for (const char *line = text; *line;) {
+        size_t n = 0;
+        char *running = line_width() == SIZE_MAX ? NULL : one_line(line, &n);
+        if (!running)
+            n = 0;
+        else if (n > 0)
+            put_wrapped(running, strlen(running), 0, 0);
+        base_free(running);
+        line += n;
+        if (n > 0)
+            continue;
+        n = strcspn(line, "\n");
+        size_t indent = strspn(line, " ");
+        const char *column = indent > 0 && n > indent ? strstr(line + indent, "   ") : NULL;
+        if (column && column < line + n)
+            indent = (size_t)(column - line) + strspn(column, " ");
+        put_wrapped(line, n, 0, indent);
+        line += n + (line[n] == '\n');
+    }
+}
+
 /* "-n, --limit N" */
 static int option_head(const cli_option *o, char *out, size_t size)
 {
@@ -68,7 +138,8 @@ static void put_options(const cli_option *options)
     for (const cli_option *o = options; o->letter || o->name; o++)
         if (o->help) {
             option_head(o, head, sizeof head);
-            printf("  %-*s  %s\n", width, head, o->help);
+            printf("  %-*s  ", width, head);
+            put_wrapped(o->help, strlen(o->help), (size_t)width + 4, (size_t)width + 4);
         }
 }
 
@@ -77,22 +148,26 @@ void cli_print_command_help(const cli_command *command, const cli_command *paren
     printf("picask %s%s%s%s%s%s%s%s\n", parent ? parent->name : "", parent ? " " : "", command->name,
            *command->arguments ? " " : "", command->arguments, command->options ? " [OPTIONS]" : "",
            command->alias ? "      also: " : "", command->alias ? command->alias : "");
-    printf("%s\n", command->summary);
+    put_wrapped(command->summary, strlen(command->summary), 0, 0);
     if (command->verbs) {
         int width = 0;
         for (size_t i = 0; command->verbs[i]; i++)
             if ((int)strlen(command->verbs[i]->name) > width)
                 width = (int)strlen(command->verbs[i]->name);
         fputs("\n", stdout);
-        for (size_t i = 0; command->verbs[i]; i++)
-            printf("  %-*s  %s\n", width, command->verbs[i]->name, command->verbs[i]->summary);
+        for (size_t i = 0; command->verbs[i]; i++) {
+            const char *summary = command->verbs[i]->summary;
+            printf("  %-*s  ", width, command->verbs[i]->name);
+            put_wrapped(summary, strlen(summary), (size_t)width + 4, (size_t)width + 4);
+        }
     }
     if (command->options) {
         fputs("\n", stdout);
         put_options(command->options);
     }
-    printf("\n%s\nAnd -d DIR, -t TABLE, -m MODEL, --threads N, --json, -q, -v as in picask help.\n",
-           command->text);
+    fputs("\n", stdout);
+    put_paragraphs(command->text);
+    put_paragraphs("\nAnd -d DIR, -t TABLE, -m MODEL, --threads N, --json, -q, -v as in picask help.\n");
 }
 
 int cli_print_version(const cli *c)

@@ -317,3 +317,23 @@ int cli_real(const char *option, const char *value, double *out)
         return cli_fail("%s: '%s' is no number", option, value);
     return 0;
 }
+
+int cli_age(const char *option, const char *value, int64_t *us)
+{
+    static const char units[] = "smhdw";
+    static const int64_t seconds[] = {1, 60, 3600, 86400, 604800};
+    size_t n = strlen(value);
+    const char *unit = n > 1 ? strchr(units, value[n - 1]) : NULL;
+    int64_t v;
+    if (strcmp(value, "0") == 0) {
+        *us = 0;
+        return 0;
+    }
+    if (!unit || !base_parse_i64(value, n - 1, &v) || v < 0)
+        return cli_fail("%s takes an age like 30m, 12h, 7d or 2w, not '%s'", option, value);
+    int64_t one = seconds[unit - units] * 1000000;
+    if (v > INT64_MAX / one)
+        return cli_fail("%s: %s is too long", option, value);
+    *us = v * one;
+    return 0;
+}

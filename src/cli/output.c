@@ -334,6 +334,15 @@ void cli_footer(const cli *c, const picask_table *table, const char *metric, con
 
 /* ---- numbers ---- */
 
+const char *cli_time(int64_t us, char out[40])
+{
+    base_format_time(us / 1000000 * 1000000, out);
+    char *t = strchr(out, 'T');
+    if (t)
+        *t = ' ';
+    return out;
+}
+
 const char *cli_count(uint64_t n, char out[32])
 {
     char digits[24];

@@ -1,11 +1,13 @@
 /* place.c - where things lie: the database's folder, tables in it, rows by id or path; and paths as a person reads them. */
 #include "cli/cli.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "gallery/gallery.h"
 #include "source/source.h"
 
 /* The home folder without a slash at its end, or NULL. */
@@ -124,10 +126,70 @@ int cli_open_table(cli *c, picask_table **out)
     picask_table_options options = PICASK_TABLE_OPTIONS_INIT;
     options.model = c->model;
     options.threads = c->threads;
+    options.vector_column = c->vector_column;
     picask_error err;
+    if (c->at_version && base_parse_u64(c->at_version, strlen(c->at_version), &options.version)) {
+        if (options.version == 0)
+            return cli_fail("there is no version 0; the versions: picask table versions");
+    } else {
+        options.tag = c->at_version;
+    }
     if (picask_table_open(db, c->table, &options, out, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     return 0;
+}
+
+int cli_table_named(cli *c, const char *name)
+{
+    if (name && c->table_given && strcmp(c->table, name) != 0)
+        return cli_fail("two tables are named, '%s' and '%s'; give one", c->table, name);
+    if (name) {
+        c->table = name;
+        c->table_given = true;
+    }
+    return 0;
+}
+
+int cli_table_operand(cli *c)
+{
+    size_t n = 0;
+    const char **operands = cli_operands(c, &n);
+    int code = operands ? 0 : CLI_ERROR;
+    if (code == 0 && n > 1)
+        code = cli_fail("table %s takes one name, not %zu", c->command->name, n);
+    if (code == 0)
+        code = cli_table_named(c, n ? operands[0] : NULL);
+    base_free(operands);
+    return code;
+}
+
+int cli_table_path(cli *c, char **path)
+{
+    picask_error err;
+    const char *db = cli_db(c);
+    if (!db)
+        return CLI_ERROR;
+    if (gallery_table_path(db, c->table, path, &err) != LANCELET_OK)
+        return cli_fail_error(&err);
+    return 0;
+}
+
+int cli_fail_table(cli *c, const picask_error *err)
+{
+    picask_table *table = NULL;
+    if (err->status != LANCELET_NOT_FOUND)
+        return cli_fail_error(err);
+    c->at_version = NULL;
+    int code = cli_open_table(c, &table);
+    picask_table_destroy(table);
+    return code ? code : cli_fail_error(err);
+}
+
+const char *cli_table_option(const cli *c, char out[256])
+{
+    snprintf(out, 256, "%s%s", strcmp(c->table, "pictures") == 0 ? "" : " -t ",
+             strcmp(c->table, "pictures") == 0 ? "" : c->table);
+    return out;
 }
 
 int cli_row_name(const char *operand, bool *is_id, int64_t *id, char **uri)

@@ -1,4 +1,5 @@
-/* edit.c - single rows: adding a picture of the caller's own, removing rows, and the encoded picture of a row. */
+/* edit.c - rows one by one or by a condition: adding a picture of the caller's own, removing and updating rows, and the
+ * encoded picture of a row. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ static lancelet_status describe(picask_table *t, const void *bytes, size_t n, co
                                 const char *uri, row_change *row, lancelet_error *err)
 {
     float norm = 1;
+    RETURN_IF_ERROR(gallery_check_written(t, err));
     RETURN_IF_ERROR(gallery_table_model(t, err));
     RETURN_IF_ERROR(gallery_vector_norm(t, &norm, err));
     RETURN_IF_ERROR(gallery_next_id(t, &row->id, err));
@@ -141,8 +143,27 @@ static lancelet_status unique(uint64_t *addresses, size_t *n, lancelet_error *er
     return LANCELET_OK;
 }
 
-static lancelet_status remove_once(picask_table *t, const int64_t *ids, size_t n_ids, const char *const *uris,
-                                   size_t n_uris, uint64_t *removed, lancelet_error *err)
+/* Which rows go: those that are named, or those that meet a condition. */
+typedef struct removal {
+    const int64_t *ids;      /* [n_ids] */
+    const char *const *uris; /* [n_uris] */
+    size_t n_ids, n_uris;
+    const char *condition; /* NULL: by name */
+} removal;
+
+static lancelet_status keep_addresses(void *arg, const struct ArrowSchema *s, const struct ArrowArray *batch,
+                                      lancelet_error *err)
+{
+    for (int64_t i = batch->offset; i < batch->offset + batch->length; i++) {
+        int64_t address;
+        if (arrow_int(s->children[0], batch->children[0], i, &address) &&
+            !base_buffer_append(arg, &address, sizeof address))
+            return base_fail_memory(err);
+    }
+    return LANCELET_OK;
+}
+
+static lancelet_status remove_once(picask_table *t, const removal *r, uint64_t *removed, lancelet_error *err)
 {
     base_buffer addresses = {0};
     lancelet_key_value kv;
@@ -151,7 +172,11 @@ static lancelet_status remove_once(picask_table *t, const int64_t *ids, size_t n
     lancelet_write_options options = LANCELET_WRITE_OPTIONS_INIT;
     lancelet_change change = LANCELET_CHANGE_INIT;
     int64_t next = 0;
-    lancelet_status status = find_all(t, ids, n_ids, uris, n_uris, &addresses, err);
+    lancelet_status status = gallery_check_written(t, err);
+    if (status == LANCELET_OK)
+        status = r->condition
+                     ? gallery_scan_where(t, NULL, 0, r->condition, keep_addresses, &addresses, NULL, err)
+                     : find_all(t, r->ids, r->n_ids, r->uris, r->n_uris, &addresses, err);
     size_t n = addresses.size / sizeof(uint64_t);
     if (status == LANCELET_OK)
         status = unique((uint64_t *)(void *)addresses.data, &n, err);
@@ -159,6 +184,7 @@ static lancelet_status remove_once(picask_table *t, const int64_t *ids, size_t n
         options.no_rebase = true; /* the next id must count what another writer added */
         change.delete_addresses = (const uint64_t *)(const void *)addresses.data;
         change.n_delete = n;
+        change.predicate = r->condition;
         change.config = &kv;
         /* the largest id may go: the next one is remembered */
         status = gallery_next_id(t, &next, err);
@@ -176,19 +202,50 @@ static lancelet_status remove_once(picask_table *t, const int64_t *ids, size_t n
     return status;
 }
 
-picask_status picask_table_remove(picask_table *t, const int64_t *ids, size_t n_ids, const char *const *uris,
-                                  size_t n_uris, uint64_t *removed, picask_error *err)
+static lancelet_status remove_rows(picask_table *t, const removal *r, uint64_t *removed, lancelet_error *err)
 {
     uint64_t n = 0;
-    lancelet_status status = remove_once(t, ids, n_ids, uris, n_uris, &n, err);
+    lancelet_status status = remove_once(t, r, &n, err);
     for (int race = 0; status == LANCELET_CONFLICT && race < RACES; race++) {
         status = picask_table_refresh(t, err);
         if (status == LANCELET_OK)
-            status = remove_once(t, ids, n_ids, uris, n_uris, &n, err);
+            status = remove_once(t, r, &n, err);
     }
     if (status == LANCELET_OK && removed)
         *removed = n;
     return status;
+}
+
+picask_status picask_table_remove(picask_table *t, const int64_t *ids, size_t n_ids, const char *const *uris,
+                                  size_t n_uris, uint64_t *removed, picask_error *err)
+{
+    const removal r = {ids, uris, n_ids, n_uris, NULL};
+    return remove_rows(t, &r, removed, err);
+}
+
+picask_status picask_table_delete(picask_table *t, const char *condition, uint64_t *removed,
+                                  picask_error *err)
+{
+    const removal r = {.condition = condition};
+    if (!condition)
+        return base_fail(err, LANCELET_INVALID, "which rows of table '%s' are to go? give a condition",
+                         t->name);
+    return remove_rows(t, &r, removed, err);
+}
+
+/* ---- update ---- */
+
+picask_status picask_table_update(picask_table *t, const lancelet_assignment *set, size_t n,
+                                  const char *condition, uint64_t *updated, picask_error *err)
+{
+    lancelet_table *newer = NULL;
+    uint64_t rows = 0;
+    RETURN_IF_ERROR(gallery_check_written(t, err));
+    RETURN_IF_ERROR(lancelet_table_update(t->lance, set, n, condition, NULL, &rows, &newer, err));
+    RETURN_IF_ERROR(gallery_table_set(t, newer, err));
+    if (updated)
+        *updated = rows;
+    return LANCELET_OK;
 }
 
 /* ---- the picture of a row ---- */

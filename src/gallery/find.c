@@ -1,4 +1,4 @@
-/* find.c - rows by id, by path, and at random.
+/* find.c - rows by id, by path, below a folder, and at random.
  *
  * Random rows are drawn without repeats by a generator fixed here (SplitMix64, Steele, Lea and Flood 2014), so that a
  * seed gives the same rows of the same table on every machine: a reservoir (Vitter's algorithm R) over the rows in
@@ -7,8 +7,10 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "source/source.h"
 
 static lancelet_status results_of(const picask_table *t, const uint64_t *addresses, size_t n,
                                   picask_results **out, lancelet_error *err)
@@ -53,6 +55,56 @@ picask_status picask_rows_by_uri(picask_table *t, const char *uri, picask_result
     return status;
 }
 
+/* ---- below a folder ---- */
+
+/* Appends 'text' as the language of conditions has it. */
+static bool append_literal(base_buffer *b, const char *text)
+{
+    bool fits = base_buffer_append(b, "'", 1);
+    for (; *text && fits; text++)
+        fits = base_buffer_append(b, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
+    return fits && base_buffer_append(b, "'", 1);
+}
+
+/* "uri = 'PLACE' or starts_with(uri, 'PLACE/')" */
+static bool append_place(base_buffer *b, const char *column, const char *place)
+{
+    size_t n = strlen(place);
+    char *below = base_format("%s%s", place, n > 0 && place[n - 1] == '/' ? "" : "/");
+    bool fits = below && base_buffer_printf(b, "%s%s = ", b->size ? " or " : "", column) &&
+                append_literal(b, place) && base_buffer_printf(b, " or starts_with(%s, ", column) &&
+                append_literal(b, below) && base_buffer_append(b, ")", 1);
+    base_free(below);
+    return fits;
+}
+
+picask_status picask_condition_in(const picask_table *t, const char *folder, char **condition,
+                                  picask_error *err)
+{
+    const char *column = gallery_column_name(t, t->roles.uri);
+    base_buffer b = {0};
+    if (!column)
+        return base_fail(err, LANCELET_INVALID,
+                         "table '%s' has no column of paths (uri), so no row lies in %s", t->name, folder);
+    bool is_file = strncmp(folder, "file://", 7) == 0, is_uri = !is_file && strstr(folder, "://");
+    char *expanded = is_uri ? NULL : is_file ? source_path_from_uri(folder) : gallery_expand_home(folder);
+    if (is_file && !expanded)
+        return base_fail(err, LANCELET_INVALID, "%s names no folder on this machine", folder);
+    char *place = is_uri ? base_strdup(folder) : expanded ? base_path_absolute(expanded) : NULL;
+    /* Below a folder whose own name is UTF-8 may lie files whose names are not: those rows have file uris. */
+    char *encoded = place && !is_uri ? source_encoded_uri(place) : NULL;
+    bool fits = place && (!base_utf8_valid(place, strlen(place)) || append_place(&b, column, place)) &&
+                (is_uri || (encoded && append_place(&b, column, encoded)));
+    base_free(encoded);
+    base_free(place);
+    base_free(expanded);
+    *condition = fits ? base_buffer_to_string(&b) : NULL;
+    base_buffer_free(&b);
+    return *condition ? LANCELET_OK : base_fail_memory(err);
+}
+
+/* ---- at random ---- */
+
 typedef struct draw {
     uint64_t state;
     uint64_t *kept; /* [wanted] */
@@ -94,8 +146,8 @@ static lancelet_status draw_batch(void *arg, const struct ArrowSchema *s, const 
     return LANCELET_OK;
 }
 
-picask_status picask_rows_sample(picask_table *t, size_t n, uint64_t seed, picask_results **out,
-                                 picask_error *err)
+picask_status picask_rows_sample(picask_table *t, size_t n, uint64_t seed, const char *condition,
+                                 picask_results **out, picask_error *err)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     lancelet_table_get_info(t->lance, &info);
@@ -105,7 +157,7 @@ picask_status picask_rows_sample(picask_table *t, size_t n, uint64_t seed, picas
         return base_fail_memory(err);
     lancelet_status status = LANCELET_OK;
     if (d.wanted > 0)
-        status = gallery_scan(t, NULL, 0, draw_batch, &d, NULL, err);
+        status = gallery_scan_where(t, NULL, 0, condition, draw_batch, &d, NULL, err);
     if (d.seen < d.wanted)
         d.wanted = d.seen;
     for (uint64_t i = d.wanted; i > 1; i--) {

@@ -21,6 +21,7 @@
 #define GALLERY_KEY_PREPROCESS "picask.preprocess"
 #define GALLERY_KEY_NORMALIZED "picask.normalized"
 #define GALLERY_KEY_PROBE      "picask.probe"
+#define GALLERY_KEY_VECTOR     "picask.vector" /* the column that these describe, where it is not called `vector` */
 #define GALLERY_KEY_NEXT_ID    "picask.next_id"
 #define GALLERY_KEY_SOURCES    "picask.sources"
 #define GALLERY_KEY_FUNCTIONS  "embedding_functions" /* LanceDB's */
@@ -79,7 +80,9 @@ typedef struct gallery_roles {
         sha256;
 } gallery_roles;
 
+/* `vector` is -1 too where there are several columns of vectors and none is called so. */
 gallery_roles gallery_roles_of(const struct ArrowSchema *schema);
+bool gallery_is_vector(const struct ArrowSchema *column); /* a fixed-size list of floats */
 bool gallery_is_text(const struct ArrowSchema *column); /* utf8, large or not */
 /* Largest and smallest integer that a column can hold; false when it holds no integers. */
 bool gallery_integer_range(const struct ArrowSchema *column, int64_t *least, int64_t *most);
@@ -110,11 +113,15 @@ struct picask_table {
     char *db, *name;
     char *path;            /* <db>/<name>.lance */
     char *asked_model;     /* what the caller named, or NULL */
+    char *asked_vectors;   /* the column of vectors that the caller named, or NULL */
+    char *asked_tag;       /* the version that the caller asked for, by tag, or NULL */
+    uint64_t asked_version; /* likewise by number; 0: the newest */
     int threads;           /* 0: one a CPU */
     lancelet_table *lance; /* NULL while an index run has not made the table yet */
     struct ArrowSchema schema;
     gallery_roles roles;
     size_t dim;          /* numbers a vector; 0: no vector column */
+    bool others_vectors; /* the table's metadata describes another column of vectors than roles.vector */
     picask_model *model; /* NULL until needed */
 };
 
@@ -126,7 +133,7 @@ lancelet_status gallery_check_new_name(const char *name, lancelet_error *err) MU
 /* The handle's parts without a version behind it. */
 lancelet_status gallery_table_begin(const char *db, const char *name, const char *asked, int threads,
                                     picask_table **out, lancelet_error *err) MUST_CHECK;
-/* Opens the newest version if there is a table; *exists false otherwise. */
+/* Opens the version asked for if there is a table; *exists false otherwise. */
 lancelet_status gallery_table_load(picask_table *t, bool *exists, lancelet_error *err) MUST_CHECK;
 /* Puts a new version (taken over, also on failure) and its schema into the handle. */
 lancelet_status gallery_table_set(picask_table *t, lancelet_table *lance, lancelet_error *err) MUST_CHECK;
@@ -138,6 +145,12 @@ lancelet_status gallery_model_agrees(const picask_table *t, picask_model *m, boo
 const char *gallery_column_name(const picask_table *t, int64_t column); /* NULL for -1 */
 /* The lock of index and reembed runs, `<db>/.<table>.lock`; CONFLICT while a run is going on. *fd: base_unlock. */
 lancelet_status gallery_table_lock(const picask_table *t, int *fd, lancelet_error *err) MUST_CHECK;
+/* What the table's metadata says under a key of the model that made the handle's column of vectors; NULL: nothing. */
+const char *gallery_model_said(const picask_table *t, const char *key);
+/* UNSUPPORTED with the command that helps where the table's files are of a version that is not written. */
+lancelet_status gallery_check_written(const picask_table *t, lancelet_error *err) MUST_CHECK;
+/* INVALID: there is no column of vectors, or there are several: they are named. */
+lancelet_status gallery_fail_no_vectors(const picask_table *t, lancelet_error *err);
 /* `no table 'x' in DIR; make one: ...` */
 lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err);
 
@@ -150,6 +163,10 @@ typedef lancelet_status gallery_each(void *arg, const struct ArrowSchema *schema
 lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns,
                              gallery_each *each, void *arg, const volatile int *cancel,
                              lancelet_error *err) MUST_CHECK;
+/* Those that meet a condition; NULL: all. */
+lancelet_status gallery_scan_where(const picask_table *t, const char *const *columns, size_t n_columns,
+                                   const char *condition, gallery_each *each, void *arg, const volatile int *cancel,
+                                   lancelet_error *err) MUST_CHECK;
 /* Rows by address, in that order. */
 lancelet_status gallery_take(const picask_table *t, const uint64_t *addresses, size_t n,
                              const char *const *columns, size_t n_columns, gallery_each *each, void *arg,
@@ -160,6 +177,8 @@ bool gallery_read_vector(const struct ArrowSchema *s, const struct ArrowArray *a
 /* The vectors at addresses [n] into out [n, dim]; a null vector is CORRUPT. */
 lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addresses, size_t n, float *out,
                                      lancelet_error *err) MUST_CHECK;
+/* Tables made elsewhere hold rows without a vector. */
+lancelet_status gallery_has_vector(const picask_table *t, uint64_t address, bool *has, lancelet_error *err) MUST_CHECK;
 /* Mean length of the first 256 vectors of a table that does not say that they are of unit length and where they are
  * not; else 1. */
 lancelet_status gallery_vector_norm(const picask_table *t, float *norm, lancelet_error *err) MUST_CHECK;

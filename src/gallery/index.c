@@ -362,6 +362,8 @@ static lancelet_status plan_table(index_run *run, lancelet_error *err)
     size_t n_extra = 0;
     struct ArrowSchema schema = {0};
     const char *name = run->o.model;
+    if (run->o.vector_column)
+        return base_fail(err, LANCELET_INVALID, "the vectors of a new table are in its column 'vector'; leave --vector-column out");
     if (!name && t->lance)
         name = picask_table_model_name(t);
     picask_model_options o = PICASK_MODEL_OPTIONS_INIT;
@@ -377,6 +379,7 @@ static lancelet_status plan_table(index_run *run, lancelet_error *err)
     arrow_schema_release(&t->schema);
     t->schema = schema;
     t->roles = gallery_roles_of(&t->schema);
+    t->others_vectors = false;
     t->dim = picask_model_dim(t->model);
     run->overwrite = t->lance != NULL;
     run->remember = true;
@@ -387,6 +390,7 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
 {
     picask_table *t = run->t;
     bool can_look_up = t->roles.uri >= 0 && t->roles.sha256 >= 0;
+    RETURN_IF_ERROR(gallery_check_written(t, err));
     if (!run->o.append && !can_look_up)
         return base_fail(err, LANCELET_INVALID,
                          "table '%s' has no columns uri and sha256 to look up what it holds; --append adds "
@@ -401,7 +405,7 @@ static lancelet_status use_table(index_run *run, lancelet_error *err)
                          "the vectors of table '%s' are not of unit length (%.3g on average): new ones are "
                          "made that long",
                          t->name, (double)run->norm);
-        const char *preprocess = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
+        const char *preprocess = gallery_model_said(t, GALLERY_KEY_PREPROCESS);
         bool fast = gallery_decoded_fast(preprocess);
         if (preprocess && fast != decodes_fast(run))
             gallery_note(
@@ -524,8 +528,10 @@ static lancelet_status go(index_run *run, const char *const *sources, size_t n, 
                    : base_fail(err, LANCELET_NOT_FOUND,
                                "none of the %" PRIu64 " pictures can be read; table '%s' is not made",
                                run->report->found, run->t->name);
-    if (status == LANCELET_OK)
-        return index_run_commit(run, err);
+    if (status == LANCELET_OK) {
+        RETURN_IF_ERROR(index_run_commit(run, err));
+        return index_run_compact(run, err);
+    }
     if (run->commit_failed || (run->changes.n == 0 && !run->t->lance))
         return status;
     lancelet_status kept = index_run_commit(run, &other);
@@ -549,6 +555,8 @@ picask_status picask_index(const char *db, const char *name, const char *const *
     lancelet_status status = check_options(&run.o, err);
     if (status == LANCELET_OK)
         status = gallery_table_begin(db, name, run.o.model, run.o.threads, &run.t, err);
+    if (status == LANCELET_OK && run.o.vector_column && !(run.t->asked_vectors = base_strdup(run.o.vector_column)))
+        status = base_fail_memory(err);
     if (status == LANCELET_OK)
         status = go(&run, sources, n, &lock, err);
     if (status == LANCELET_OK && run.o.events.progress)

@@ -230,6 +230,8 @@ typedef struct index_run {
 
 /* Commits what is pending; nothing happens when there is nothing to say. */
 lancelet_status index_run_commit(index_run *run, lancelet_error *err) MUST_CHECK;
+/* compact.c: puts many small fragments together; that this fails is told, and no failure of the run. */
+lancelet_status index_run_compact(index_run *run, lancelet_error *err) MUST_CHECK;
 /* All items of one source, in order. The last ones may still be in the pipeline afterwards. */
 lancelet_status index_run_source(index_run *run, index_source *from, lancelet_error *err) MUST_CHECK;
 /* Waits for all that is in the pipeline. */

@@ -152,7 +152,9 @@ static lancelet_status share_vector(index_run *run, const char *sha256, row_chan
         change->vector_address = pending && pending->vector_elsewhere ? pending->vector_address
                                  : pending                            ? pending->old_address
                                                                       : row->address;
-        change->vector_elsewhere = change->vector_address != GALLERY_NONE;
+        change->vector_elsewhere = false;
+        if (change->vector_address != GALLERY_NONE)
+            RETURN_IF_ERROR(gallery_has_vector(run->t, change->vector_address, &change->vector_elsewhere, err));
         if (change->vector_elsewhere)
             return LANCELET_OK;
     }

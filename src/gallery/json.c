@@ -1,5 +1,7 @@
 /* json.c - one value of an Arrow column as JSON: numbers, text, true and false, times as ISO 8601 (UTC where the column
- * has a zone), binary as base64, lists as arrays, structs as objects. A number that JSON cannot hold is null. */
+ * has a zone), durations as numbers in their unit, decimals as text (a JSON number is a double to most readers), binary as
+ * base64, lists as arrays, structs as objects, maps as arrays of key and value, a dictionary's values as themselves. A number
+ * that JSON cannot hold is null. */
 #include "gallery/gallery.h"
 
 #include <inttypes.h>
@@ -32,47 +34,144 @@ static bool append_base64(base_buffer *b, const uint8_t *bytes, size_t n)
     return base_buffer_append(b, "\"", 1);
 }
 
-/* "tsu:", "tsm:Europe/Berlin", ... */
-static bool append_time(base_buffer *b, const char *format, int64_t v)
+static bool append_quoted(base_buffer *b, const char *text)
 {
-    char text[48];
-    int64_t us = v;
-    switch (format[2]) {
-    case 's':
-        if (v > INT64_MAX / 1000000 || v < INT64_MIN / 1000000)
-            return base_buffer_append_string(b, "null");
-        us = v * 1000000;
-        break;
-    case 'm':
-        if (v > INT64_MAX / 1000 || v < INT64_MIN / 1000)
-            return base_buffer_append_string(b, "null");
-        us = v * 1000;
-        break;
-    case 'n':
-        us = v / 1000 - (v % 1000 < 0);
-        break;
-    default:
-        break;
-    }
-    size_t n = base_format_time(us, text);
-    if (format[4] != 0 && n > 0 && text[n - 1] != 'Z')
-        text[n++] = 'Z';
-    text[n] = 0;
     return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) &&
            base_buffer_append(b, "\"", 1);
 }
 
-static bool append_date(base_buffer *b, int64_t days)
+/* A number of units of "s", "m", "u" or "n" in microseconds and what is left in nanoseconds; false: out of range. */
+static bool microseconds(char unit, int64_t v, int64_t *us, int *nanoseconds)
 {
-    char text[40];
-    if (days > INT64_MAX / 86400000000 || days < INT64_MIN / 86400000000)
+    int64_t factor = unit == 's' ? 1000000 : unit == 'm' ? 1000 : 1;
+    *nanoseconds = 0;
+    if (unit == 'n') {
+        int64_t rest = v % 1000;
+        *nanoseconds = (int)(rest < 0 ? rest + 1000 : rest);
+        *us = v / 1000 - (rest < 0);
+        return true;
+    }
+    *us = v * (v > INT64_MAX / factor || v < INT64_MIN / factor ? 0 : factor);
+    return v <= INT64_MAX / factor && v >= INT64_MIN / factor;
+}
+
+/* Nanoseconds behind the microseconds of a time's text. */
+static void add_nanoseconds(char text[48], int nanoseconds)
+{
+    size_t n = strlen(text);
+    const char *point = strchr(text, '.');
+    size_t digits = point ? n - (size_t)(point - text) - 1 : 0;
+    if (nanoseconds == 0 || n + 12 > 48)
+        return;
+    if (!point)
+        text[n++] = '.';
+    while (digits++ < 6)
+        text[n++] = '0';
+    text[n++] = (char)('0' + nanoseconds / 100);
+    text[n++] = (char)('0' + nanoseconds / 10 % 10);
+    text[n++] = (char)('0' + nanoseconds % 10);
+    while (text[n - 1] == '0')
+        n--;
+    text[n] = '\0';
+}
+
+/* "tsu:", "tsm:Europe/Berlin", ...: the zone's times are UTC. */
+static bool append_time(base_buffer *b, const char *format, int64_t v)
+{
+    char text[48];
+    int64_t us;
+    int nanoseconds;
+    if (!microseconds(format[2], v, &us, &nanoseconds))
         return base_buffer_append_string(b, "null");
-    size_t n = base_format_time(days * 86400000000, text);
-    char *end = memchr(text, 'T', n);
-    if (end)
-        *end = 0;
-    return base_buffer_append(b, "\"", 1) && base_buffer_append_string(b, text) &&
-           base_buffer_append(b, "\"", 1);
+    base_format_time(us, text);
+    add_nanoseconds(text, nanoseconds);
+    size_t n = strlen(text);
+    memcpy(text + n, format[4] ? "Z" : "", format[4] ? 2 : 1);
+    return append_quoted(b, text);
+}
+
+/* "tdD" days, "tdm" milliseconds, "tts" ... "ttn" time of day: part of a time's text. */
+static bool append_part_of_time(base_buffer *b, const char *format, int64_t v)
+{
+    char text[48];
+    int64_t us;
+    int nanoseconds;
+    bool day = format[1] == 'd', days = strcmp(format, "tdD") == 0;
+    if (days && (v > INT64_MAX / 86400000 || v < INT64_MIN / 86400000))
+        return base_buffer_append_string(b, "null");
+    if (!microseconds(days ? 'm' : format[2], days ? v * 86400000 : v, &us, &nanoseconds))
+        return base_buffer_append_string(b, "null");
+    base_format_time(us, text);
+    add_nanoseconds(text, nanoseconds);
+    char *t = strchr(text, 'T');
+    if (!t)
+        return base_buffer_append_string(b, "null");
+    if (day)
+        *t = '\0';
+    return append_quoted(b, day ? text : t + 1);
+}
+
+/* A decimal of `width` bytes, little-endian two's complement, with `scale` digits behind the point. */
+static bool append_decimal(base_buffer *b, const uint8_t *bytes, size_t width, int scale)
+{
+    uint8_t rest[32];
+    char digits[96];
+    size_t n = 0;
+    bool negative = (bytes[width - 1] & 0x80) != 0;
+    for (size_t i = 0, carry = 1; i < width; i++) {
+        unsigned byte = negative ? (uint8_t)~bytes[i] + (unsigned)carry : bytes[i];
+        rest[i] = (uint8_t)byte;
+        carry = byte >> 8;
+    }
+    for (bool more = true; more || (int)n <= scale; n++) { /* digits from the last to the first */
+        unsigned remainder = 0;
+        more = false;
+        for (size_t i = width; i > 0; i--) {
+            unsigned v = remainder << 8 | rest[i - 1];
+            rest[i - 1] = (uint8_t)(v / 10);
+            remainder = v % 10;
+            more = more || rest[i - 1];
+        }
+        digits[n] = (char)('0' + remainder);
+    }
+    bool fits = base_buffer_append(b, negative ? "\"-" : "\"", negative ? 2 : 1);
+    for (size_t i = n; i > 0 && fits; i--)
+        fits = base_buffer_append(b, &digits[i - 1], 1) &&
+               ((int)i != scale + 1 || scale <= 0 || base_buffer_append(b, ".", 1));
+    for (int i = scale; i < 0 && fits; i++)
+        fits = base_buffer_append(b, "0", 1);
+    return fits && base_buffer_append(b, "\"", 1);
+}
+
+/* "d:38,10" or "d:38,10,256": *width in bytes; false: no decimal, or none that is known. */
+static bool decimal_of(const char *format, size_t *width, int *scale)
+{
+    int64_t part[3] = {0, 0, 128};
+    size_t n = 0;
+    if (strncmp(format, "d:", 2) != 0)
+        return false;
+    for (const char *p = format + 2; n < 3; p++) {
+        size_t length = strcspn(p, ",");
+        if (!base_parse_i64(p, length, &part[n++]))
+            return false;
+        p += length;
+        if (!*p)
+            break;
+    }
+    *width = (size_t)part[2] / 8;
+    *scale = (int)part[1];
+    return n >= 2 && part[1] >= -76 && part[1] <= 76 &&
+           (part[2] == 32 || part[2] == 64 || part[2] == 128 || part[2] == 256);
+}
+
+/* "w:16": bytes a value of a fixed-size binary; -1: another type. */
+static int64_t binary_width(const char *format)
+{
+    int64_t width;
+    return strncmp(format, "w:", 2) == 0 && base_parse_i64(format + 2, strlen(format + 2), &width) &&
+                   width >= 0
+               ? width
+               : -1;
 }
 
 static lancelet_status append_list(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
@@ -101,10 +200,28 @@ static lancelet_status append_struct(base_buffer *b, const struct ArrowSchema *s
     return base_buffer_append_string(b, s->n_children ? "}" : "{}") ? LANCELET_OK : base_fail_memory(err);
 }
 
+/* A value of a dictionary column is the dictionary's. */
+static lancelet_status append_dictionary(base_buffer *b, const struct ArrowSchema *s,
+                                         const struct ArrowArray *a, int64_t i, int depth,
+                                         lancelet_error *err)
+{
+    struct ArrowSchema indices = *s;
+    struct ArrowArray plain = *a;
+    int64_t at;
+    indices.dictionary = NULL;
+    plain.dictionary = NULL;
+    if (!arrow_int(&indices, &plain, i, &at) || at < 0 || at >= a->dictionary->length)
+        return base_buffer_append_string(b, "null") ? LANCELET_OK : base_fail_memory(err);
+    return append_value(b, s->dictionary, a->dictionary, at, depth + 1, err);
+}
+
 static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s, const struct ArrowArray *a,
                                     int64_t i, int depth, lancelet_error *err)
 {
     const char *f = s->format;
+    int64_t width = binary_width(f);
+    size_t decimal_width;
+    int scale;
     bool fits;
     int64_t v;
     double d;
@@ -113,6 +230,8 @@ static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s,
         return base_fail(err, LANCELET_UNSUPPORTED, "column '%s' is nested deeper than %d", s->name, DEPTH);
     if (strcmp(f, "n") == 0 || arrow_is_null(a, i))
         return base_buffer_append_string(b, "null") ? LANCELET_OK : base_fail_memory(err);
+    if (s->dictionary && a->dictionary)
+        return append_dictionary(b, s, a, i, depth, err);
     if (strcmp(f, "u") == 0 || strcmp(f, "U") == 0) {
         const char *text = arrow_bytes(s, a, i, &n);
         fits = text ? base_json_append_string(b, text, n) : base_buffer_append_string(b, "null");
@@ -123,8 +242,15 @@ static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s,
         fits = base_buffer_append_string(b, v ? "true" : "false");
     } else if (strncmp(f, "ts", 2) == 0 && arrow_int(s, a, i, &v)) {
         fits = append_time(b, f, v);
-    } else if (strcmp(f, "tdD") == 0 && arrow_int(s, a, i, &v)) {
-        fits = append_date(b, v);
+    } else if ((strncmp(f, "td", 2) == 0 || strncmp(f, "tt", 2) == 0) && arrow_int(s, a, i, &v)) {
+        fits = append_part_of_time(b, f, v);
+    } else if (strncmp(f, "tD", 2) == 0 && arrow_int(s, a, i, &v)) {
+        fits = base_buffer_printf(b, "%" PRId64, v); /* a duration, in the type's unit */
+    } else if (width >= 0) {
+        fits = append_base64(b, (const uint8_t *)a->buffers[1] + (a->offset + i) * width, (size_t)width);
+    } else if (decimal_of(f, &decimal_width, &scale)) {
+        fits = append_decimal(b, (const uint8_t *)a->buffers[1] + (a->offset + i) * (int64_t)decimal_width,
+                              decimal_width, scale);
     } else if (strcmp(f, "L") == 0 && arrow_int(s, a, i, &v)) {
         fits = base_buffer_printf(b, "%" PRIu64, (uint64_t)v);
     } else if ((strcmp(f, "f") == 0 || strcmp(f, "e") == 0 || strcmp(f, "g") == 0) &&
@@ -140,7 +266,7 @@ static lancelet_status append_value(base_buffer *b, const struct ArrowSchema *s,
     } else if (arrow_list_size(s) >= 0 && a->n_children == 1) {
         int64_t size = arrow_list_size(s);
         return append_list(b, s, a, (a->offset + i) * size, (a->offset + i + 1) * size, depth, err);
-    } else if (strcmp(f, "+l") == 0 && a->n_children == 1) {
+    } else if ((strcmp(f, "+l") == 0 || strcmp(f, "+m") == 0) && a->n_children == 1) {
         const int32_t *offsets = a->buffers[1];
         return append_list(b, s, a, offsets[a->offset + i], offsets[a->offset + i + 1], depth, err);
     } else if (strcmp(f, "+L") == 0 && a->n_children == 1) {

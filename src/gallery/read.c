@@ -33,6 +33,13 @@ static lancelet_status each_batch(struct ArrowArrayStream *stream, gallery_each 
 lancelet_status gallery_scan(const picask_table *t, const char *const *columns, size_t n_columns,
                              gallery_each *each, void *arg, const volatile int *cancel, lancelet_error *err)
 {
+    return gallery_scan_where(t, columns, n_columns, NULL, each, arg, cancel, err);
+}
+
+lancelet_status gallery_scan_where(const picask_table *t, const char *const *columns, size_t n_columns,
+                                   const char *condition, gallery_each *each, void *arg,
+                                   const volatile int *cancel, lancelet_error *err)
+{
     static const char *const none[1] = {NULL};
     struct ArrowArrayStream stream = {0};
     lancelet_scan_options o = LANCELET_SCAN_OPTIONS_INIT;
@@ -40,6 +47,7 @@ lancelet_status gallery_scan(const picask_table *t, const char *const *columns, 
     o.n_columns = n_columns;
     o.with_row_address = true;
     o.cancel = cancel;
+    o.condition = condition;
     RETURN_IF_ERROR(lancelet_table_scan(t->lance, &o, &stream, err));
     return each_batch(&stream, each, arg, err);
 }
@@ -112,6 +120,21 @@ lancelet_status gallery_take_vectors(const picask_table *t, const uint64_t *addr
         return base_fail(err, LANCELET_CORRUPT, "table '%s' gave %zu rows for %zu addresses", t->name, v.at,
                          n);
     return LANCELET_OK;
+}
+
+static lancelet_status has_vector_batch(void *arg, const struct ArrowSchema *s,
+                                        const struct ArrowArray *batch, lancelet_error *err)
+{
+    (void)s;
+    (void)err;
+    *(bool *)arg = batch->length > 0 && !arrow_is_null(batch->children[0], batch->offset);
+    return LANCELET_OK;
+}
+
+lancelet_status gallery_has_vector(const picask_table *t, uint64_t address, bool *has, lancelet_error *err)
+{
+    const char *column = gallery_column_name(t, t->roles.vector);
+    return gallery_take(t, &address, 1, &column, 1, has_vector_batch, has, NULL, err);
 }
 
 /* ---- ids ---- */
@@ -252,7 +275,7 @@ lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_bu
 
 lancelet_status gallery_vector_norm(const picask_table *t, float *norm, lancelet_error *err)
 {
-    const char *said = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_NORMALIZED);
+    const char *said = gallery_model_said(t, GALLERY_KEY_NORMALIZED);
     const char *column = gallery_column_name(t, t->roles.vector);
     *norm = 1;
     if (said && strcmp(said, "true") == 0)

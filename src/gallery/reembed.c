@@ -336,11 +336,11 @@ static lancelet_status is_done(const reembed_run *run, bool *done, lancelet_erro
 {
     const picask_table *t = run->t;
     const char *made_with = picask_table_model_name(t);
-    const char *preprocess = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PREPROCESS);
+    const char *preprocess = gallery_model_said(t, GALLERY_KEY_PREPROCESS);
     *done = false;
     if (t->dim != picask_model_dim(run->model) || gallery_decoded_fast(preprocess) != run->o.decode_fast)
         return LANCELET_OK;
-    if (lancelet_table_schema_metadata(t->lance, GALLERY_KEY_PROBE))
+    if (gallery_model_said(t, GALLERY_KEY_PROBE))
         return gallery_model_agrees(t, run->model, done, err);
     *done = made_with && strcmp(made_with, picask_model_name(run->model)) == 0;
     return LANCELET_OK;
@@ -373,7 +373,7 @@ static lancelet_status round_of(reembed_run *run, lancelet_error *err)
     struct ArrowSchema schema = {0};
     count_again(run);
     if (t->dim == 0)
-        return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
+        return gallery_fail_no_vectors(t, err);
     RETURN_IF_ERROR(reembed_schema(t, run->model, run->o.decode_fast, &schema, err));
     lancelet_status status = lancelet_table_check_overwrite(t->lance, &schema, err);
     if (status == LANCELET_OK)
@@ -486,9 +486,13 @@ static lancelet_status begin(reembed_run *run, const char *db, const char *name,
         return base_fail(err, LANCELET_INVALID,
                          "which model is to make the vectors? give -m NAME; see: picask model list");
     RETURN_IF_ERROR(gallery_table_begin(db, name, NULL, run->o.threads, &run->t, err));
+    run->t->asked_vectors = run->o.vector_column ? base_strdup(run->o.vector_column) : NULL;
+    if (run->o.vector_column && !run->t->asked_vectors)
+        return base_fail_memory(err);
     RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
     if (!exists)
         return gallery_fail_no_table(run->t, err);
+    RETURN_IF_ERROR(gallery_check_written(run->t, err));
     RETURN_IF_ERROR(picask_model_open(asked, &o, &run->model, err));
     RETURN_IF_ERROR(gallery_table_lock(run->t, lock, err));
     RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err)); /* again, under the lock */

@@ -25,7 +25,7 @@ static bool keep_metadata(void *arg, const char *key, size_t nk, const char *val
 {
     metadata_arg *m = arg;
     static const char *const gone[] = {GALLERY_KEY_MODEL, GALLERY_KEY_PREPROCESS, GALLERY_KEY_NORMALIZED,
-                                       GALLERY_KEY_PROBE, GALLERY_KEY_FUNCTIONS};
+                                       GALLERY_KEY_PROBE, GALLERY_KEY_VECTOR, GALLERY_KEY_FUNCTIONS};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         if (is_key(key, nk, gone[i]))
             return true;
@@ -74,11 +74,13 @@ static lancelet_status put_metadata(const picask_table *t, picask_model *m, bool
     arrow_schema_metadata_each(&t->schema, keep_metadata, &arg);
     for (size_t i = 0; i < GALLERY_MODEL_KEYS && arg.fits; i++)
         arg.fits = arrow_metadata_add(&b, kv[i].key, strlen(kv[i].key), kv[i].value, strlen(kv[i].value));
+    const char *column = gallery_column_name(t, t->roles.vector);
+    if (arg.fits && gallery_roles_of(&t->schema).vector != t->roles.vector)
+        arg.fits = arrow_metadata_add(&b, GALLERY_KEY_VECTOR, strlen(GALLERY_KEY_VECTOR), column, strlen(column));
     const char *now = lancelet_table_schema_metadata(t->lance, GALLERY_KEY_FUNCTIONS);
     char *functions = NULL;
     if (now && arg.fits) { /* those of other columns of vectors stay */
-        arg.fits = gallery_functions_without(now, gallery_column_name(t, t->roles.vector), &functions,
-                                             NULL) == LANCELET_OK;
+        arg.fits = gallery_functions_without(now, column, &functions, NULL) == LANCELET_OK;
         if (arg.fits && *functions)
             arg.fits = arrow_metadata_add(&b, GALLERY_KEY_FUNCTIONS, strlen(GALLERY_KEY_FUNCTIONS), functions,
                                           strlen(functions));

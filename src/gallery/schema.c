@@ -1,9 +1,9 @@
 /* schema.c - which column of a table plays which part, and the columns of a new table.
  *
  * A table of ours has the columns that the documentation lists. A table that LanceDB or a notebook made may have any:
- * the vectors are the column `vector`, else the first fixed-size list of floats; the caption is the first text column
- * with one of the usual names; `id` counts only where it holds integers. A column of ours whose type is another than
- * we write plays no part. */
+ * the vectors are the column `vector`, else the only fixed-size list of floats (of several, which one is asked or read in
+ * the table's metadata: table.c); the caption is the first text column with one of the usual names; `id` counts only where
+ * it holds integers. A column of ours whose type is another than we write plays no part. */
 #include "gallery/gallery.h"
 
 #include <jansson.h>
@@ -88,7 +88,7 @@ static bool is_int64(const struct ArrowSchema *c)
     return strcmp(c->format, "l") == 0 || strcmp(c->format, "L") == 0;
 }
 
-static bool is_vector(const struct ArrowSchema *c)
+bool gallery_is_vector(const struct ArrowSchema *c)
 {
     return arrow_list_size(c) > 0 && c->n_children == 1 && is_float(c->children[0]);
 }
@@ -110,10 +110,13 @@ static int64_t first_of(const struct ArrowSchema *s, const char *const *names,
 gallery_roles gallery_roles_of(const struct ArrowSchema *s)
 {
     gallery_roles r;
-    r.vector = first_of(s, ONE_OF("vector"), is_vector);
-    for (int64_t i = 0; i < s->n_children && r.vector < 0; i++)
-        if (is_vector(s->children[i]))
-            r.vector = i;
+    int64_t only = -1, n_vectors = 0;
+    for (int64_t i = 0; i < s->n_children; i++)
+        if (gallery_is_vector(s->children[i])) {
+            only = i;
+            n_vectors++;
+        }
+    r.vector = n_vectors == 1 ? only : first_of(s, ONE_OF("vector"), gallery_is_vector);
     r.text =
         first_of(s, ONE_OF("text", "caption", "captions", "label", "description", "title"), gallery_is_text);
     r.id = first_of(s, ONE_OF("id"), is_integer);

@@ -148,6 +148,7 @@ static lancelet_status nearest(const query *q, picask_results **out, lancelet_er
     search.metric = o->metric;
     search.threads = info.rows <= SMALL_SCAN / t->dim ? 1 : t->threads;
     search.cancel = o->cancel;
+    search.condition = o->condition;
     size_t k = wanted > rows / 2 ? rows : wanted * 2 + 32;
     k = k > rows ? rows : k;
     gallery_found *found = base_calloc(wanted + 1, sizeof *found);
@@ -183,7 +184,7 @@ static lancelet_status check_options(const picask_table *t, const picask_search_
                                      lancelet_error *err)
 {
     if (t->dim == 0)
-        return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
+        return gallery_fail_no_vectors(t, err);
     if (o->has_min_score && isnan(o->min_score))
         return base_fail(err, LANCELET_INVALID, "the smallest score is not a number");
     for (size_t i = 0; i < o->n_columns; i++)

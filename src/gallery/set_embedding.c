@@ -97,7 +97,8 @@ static lancelet_status set_once(picask_table *t, picask_embedding function, lanc
     lancelet_table *newer = NULL;
     char *text = NULL;
     if (!vector_column)
-        return base_fail(err, LANCELET_INVALID, "table '%s' has no column of vectors", t->name);
+        return gallery_fail_no_vectors(t, err);
+    RETURN_IF_ERROR(gallery_check_written(t, err));
     RETURN_IF_ERROR(function == PICASK_EMBEDDING_OPEN_CLIP
                         ? functions_with(t, &text, err)
                         : gallery_functions_without(now, vector_column, &text, err));

@@ -61,6 +61,7 @@ lancelet_status source_next(source *s, source_item *out, bool *done, lancelet_er
 lancelet_status source_read(const char *uri, uint64_t limit, uint8_t **bytes, size_t *n, lancelet_error *err) MUST_CHECK;
 /* uri <-> path; owned strings */
 char *source_uri_from_path(const char *path);
+char *source_encoded_uri(const char *path);  /* file:///... whatever the path's bytes */
 char *source_path_from_uri(const char *uri); /* NULL errno-free when it is no file uri or path */
 
 #endif

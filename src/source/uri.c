@@ -26,13 +26,16 @@ static bool is_unreserved(unsigned char c)
 
 char *source_uri_from_path(const char *path)
 {
-    static const char hex[] = "0123456789ABCDEF";
     size_t n = strlen(path);
-    if (base_utf8_valid(path, n))
-        return base_strndup(path, n);
+    return base_utf8_valid(path, n) ? base_strndup(path, n) : source_encoded_uri(path);
+}
+
+char *source_encoded_uri(const char *path)
+{
+    static const char hex[] = "0123456789ABCDEF";
     base_buffer uri = {0};
     bool ok = base_buffer_append_string(&uri, "file://");
-    for (size_t i = 0; ok && i < n; i++) {
+    for (size_t i = 0; ok && path[i]; i++) {
         unsigned char c = (unsigned char)path[i];
         const char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
         ok = is_unreserved(c) ? base_buffer_append(&uri, path + i, 1) : base_buffer_append(&uri, escape, 3);

@@ -35,6 +35,21 @@ for line in sys.stdin.buffer.read().decode().split("\n"):
     assert len(line) <= int(sys.argv[1]), (len(line), line)' $width || return 1
 done; }
 ok "no line is wider than the terminal" fits
+fits_table() { for verb in info versions tag "delete --help" "update --help" --help; do
+    for width in 60 80 120; do
+        terminal $width 40 "$PICASK table $verb"
+        plain | python3 -c 'import sys
+for line in sys.stdin.buffer.read().decode().split("\n"):
+    assert len(line) <= int(sys.argv[1]) or "lance" in line or "broken" in line, (len(line), line)' $width || return 1
+    done
+done; }
+"$PICASK" table tag -q a-tag && "$PICASK" table update -q --set width=width+1 --where "id = 1"
+ok "nor of table's verbs and help, but for the lines to copy" fits_table
+versions() {
+    terminal 80 30 "$PICASK table versions" && plain >"$T/plain" && same "$(sed -n 1p "$T/plain")" "version  time (UTC)           rows  operation  tags" &&
+        sed -n 2p "$T/plain" | grep -q '^      2  20..-..-.. ..:..:..     6  Update$' && sed -n 3p "$T/plain" | grep -q '^      1  .*  Overwrite  a-tag$'
+}
+ok "table versions draws an aligned table, the newest first" versions
 no_move() { terminal 110 40 "$PICASK search a dog" && ! grep -q "$(printf '\033\[[0-9;?]*[A-HJKfhl]')" "$T/out"; }
 ok "the cursor is not moved" no_move
 no_colour() { terminal 80 40 "NO_COLOR=1 $PICASK search a dog" && no_controls "$T/out"; }

@@ -6,8 +6,11 @@
 Files named on the command line (data files of older writers) are copied in as well, under their own names. files.txt
 has a line for each column of each file, tab-separated: file, column, Arrow format, rows, nulls, SHA-256 of the values as
 pylance reads them. Hashed is, for each row: 0 for null, else 1 and the value: little-endian numbers; a byte for a bool;
-u64 length and bytes; for a fixed_size_list each item as a row of its own.
+u64 length and bytes; for a fixed_size_list each item as a row of its own; for a list or map the u64 number of items
+and each item as a row; for a struct each field as a row. nested.txt has the same of the files with nested and rarer
+types, whose schema the file itself tells: file, number of the column, rows, nulls, SHA-256.
 """
+import decimal
 import hashlib
 import os
 import random
@@ -175,6 +178,88 @@ def compressed(n):
     return pa.table([v for v, _ in asked.values()], schema=pa.schema(fields))
 
 
+def put_any(scalar, out):
+    """A row of any type, as put does it."""
+    t = scalar.type
+    if not scalar.is_valid:
+        out.append(b"\0")
+    elif pa.types.is_dictionary(t):
+        put_any(pa.scalar(scalar.as_py(), t.value_type), out)
+    elif pa.types.is_struct(t):
+        out.append(b"\1")
+        for i in range(t.num_fields):
+            put_any(scalar[i], out)
+    elif pa.types.is_map(t) or pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t):
+        out.append(b"\1" if pa.types.is_fixed_size_list(t) else b"\1" + struct.pack("<Q", len(scalar.values)))
+        for item in scalar.values:
+            if pa.types.is_map(t):  # entries are never null
+                out.append(b"\1")
+                put_any(item["key"], out)
+                put_any(item["value"], out)
+            else:
+                put_any(item, out)
+    elif pa.types.is_string(t) or pa.types.is_binary(t) or pa.types.is_boolean(t):
+        put(scalar.as_py(), FORMATS[t], out)
+    else:  # a fixed width: the bytes as they are
+        out.append(b"\1" + pa.array([scalar]).buffers()[1].to_pybytes()[:t.bit_width // 8])
+
+
+def nested_lines(path):
+    names = LanceFileReader(path).metadata().schema.names
+    for i, name in enumerate(names):  # one by one: lists of two structs count as two rows there
+        column = LanceFileReader(path, columns=[name]).read_all().to_table()[name]
+        out = []
+        for v in column.combine_chunks():
+            put_any(v, out)
+        yield "\t".join([os.path.basename(path), str(i), str(len(column)), str(column.null_count),
+                         hashlib.sha256(b"".join(out)).hexdigest()])
+
+
+def nested(n, maps):
+    """Lists, structs and the types that no column of the others has; rows are long enough to go over chunks."""
+    item = pa.struct([("a", pa.int32()), ("b", pa.string())])
+
+    def struct_of(i):
+        return None if R.random() < 0.1 else {"a": R.choice([None, i, 7]), "b": R.choice([None, "", "word %d" % i])}
+
+    def list_of(make, most=4):
+        return None if R.random() < 0.1 else [make(i) for i in range(R.choice([0, 1, most]))]
+
+    def column(make, t, **metadata):
+        metadata = {"lance-encoding:" + k.replace("_", "-"): v for k, v in metadata.items()}
+        return pa.array([make(i) for i in range(n)], t), metadata
+
+    c = {
+        "list": column(lambda i: list_of(lambda k: R.choice([None, i * k])), pa.list_(pa.int64())),
+        "list_long": column(lambda i: [k % 9 for k in range(i % 7 * 300)], pa.large_list(pa.int16())),
+        "list_plain": column(lambda i: [i, 1], pa.list_(pa.field("item", pa.int64(), False))),
+        "list_struct": column(lambda i: list_of(struct_of), pa.list_(item)),
+        "list_list": column(lambda i: list_of(lambda k: list_of(lambda m: "s%d" % m)), pa.list_(pa.list_(pa.string()))),
+        "list_zip": column(lambda i: list_of(lambda k: b"x" * (k * 300), 3), pa.list_(pa.binary()),
+                           structural_encoding="fullzip"),
+        "list_vector": column(lambda i: list_of(lambda k: R.choice([None, [1.5, None]])), pa.list_(pa.list_(pa.float32(), 2))),
+        "list_empty": column(lambda i: None if i % 2 else [], pa.list_(pa.int32())),
+        "struct": column(struct_of, item),
+        "struct_list": column(lambda i: None if i % 5 == 0 else {"x": list_of(struct_of, 2), "y": i},
+                              pa.struct([("x", pa.list_(item)), ("y", pa.int8())])),
+        "packed": column(lambda i: None if i % 5 == 0 else {"a": i, "b": i / 4},
+                         pa.struct([("a", pa.int32()), ("b", pa.float64())]), packed="true"),
+        "list_bools": column(lambda i: [i % 2 == 0, None, True], pa.list_(pa.bool_(), 3)),
+        "matrix": column(lambda i: None if i % 4 == 0 else [[i, None], None, [3, 4]], pa.list_(pa.list_(pa.int16(), 2), 3)),
+        "matrix_zip": column(lambda i: None if i % 4 == 0 else [[i, None], None, [3, 4]],
+                             pa.list_(pa.list_(pa.int16(), 2), 3), structural_encoding="fullzip"),
+        "decimal": column(lambda i: R.choice([None, decimal.Decimal(i)]), pa.decimal128(20, 2)),
+        "decimal_wide": column(lambda i: decimal.Decimal(-i), pa.decimal256(60, 2)),
+        "bool_zip": column(lambda i: R.choice([None, True, False]), pa.bool_(), structural_encoding="fullzip"),
+        "dictionary": column(lambda i: R.choice([None, "cat", "dog"]), pa.dictionary(pa.int8(), pa.string())),
+    }
+    if maps:
+        c["map"] = column(lambda i: list_of(lambda k: ("k%d" % k, R.choice([None, k]))), pa.map_(pa.string(), pa.int32()))
+        c["list_fixed_struct"] = column(lambda i: None if i % 6 == 0 else [struct_of(i), struct_of(1)], pa.list_(item, 2))
+    fields = [pa.field(k, v.type, metadata=m) for k, (v, m) in c.items()]
+    return pa.table([v for v, _ in c.values()], schema=pa.schema(fields))
+
+
 def write(name, columns, version, batch):
     table = columns if isinstance(columns, pa.Table) else pa.table(columns)
     path = os.path.join(OUT, name)
@@ -203,6 +288,10 @@ def main(more):
         for path in paths:
             for line in lines(path):
                 f.write(line + "\n")
+    with open(os.path.join(OUT, "nested.txt"), "w", encoding="ascii") as f:
+        for version in ("2.1", "2.2"):
+            path = write("nested_%s.lance" % version, nested(120, version == "2.2"), version, 120)
+            f.writelines(line + "\n" for line in nested_lines(path))
 
 
 if __name__ == "__main__":

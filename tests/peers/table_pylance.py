@@ -78,3 +78,25 @@ def test_pylance_deletes_updates_and_compacts_a_table_of_ours(t):
     lance.dataset(path(t)).cleanup_old_versions(older_than=__import__("datetime").timedelta(0))
     check_equal(lancelet.open(path(t)).scan(), lance.dataset(path(t)).to_table())
     assert len(os.listdir(path(t) + "/data")) == 1
+
+
+def test_pylance_validates_our_tables_after_every_change_and_reads_what_it_was(t):
+    t.need("lance")
+    import lance
+    ours = lancelet.create(path(t), pictures(0, 100))
+    ours, _ = ours.delete("id < 3")
+    ours, _ = ours.update({"text": "'new'"}, "id = 50")
+    ours, _ = ours.upsert(["id"], pictures(90, 20))
+    ours = ours.add_columns(pa.table({"more": list(range(ours.rows))}))
+    ours = ours.add_columns(pa.schema([("none", pa.string())]).empty_table())
+    ours = ours.drop_columns(["text"])
+    ours, _ = ours.compact()
+    ours = lancelet.open(path(t), 2).restore()
+    for version in range(1, 10):
+        dataset = lance.dataset(path(t), version=version)
+        dataset.validate()
+        check_equal(lancelet.open(path(t), version).scan(), dataset.to_table())
+    transactions = lance.dataset(path(t)).get_transactions(20)
+    kinds = [type(x.operation).__name__ for x in transactions][::-1]
+    assert kinds == ["Overwrite", "Delete", "Update", "Update", "Merge", "Merge", "Project", "Rewrite", "Restore"], kinds
+    assert transactions[-2].operation.predicate == "id < 3"

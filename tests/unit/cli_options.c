@@ -196,6 +196,28 @@ static void numbers_are_whole_and_within_bounds(void **state)
         assert_int_equal(codes[i], 2);
 }
 
+static void an_age_has_a_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } table[] = {{"90s", 90}, {"30m", 1800}, {"12h", 43200}, {"7d", 604800}, {"2w", 1209600}, {"0", 0}, {"0d", 0}};
+    static const char *const wrong[] = {"7", "d", "", "-1d", "7 d", "1.5h", "7x", "99999999999999w"};
+    int64_t us;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(cli_age("--older-than", table[i].text, &us), 0);
+        assert_int_equal(us, table[i].seconds * 1000000);
+    }
+    int kept = dup(2);
+    assert_non_null(freopen("/dev/null", "w", stderr));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(cli_age("--older-than", wrong[i], &us), CLI_ERROR);
+    fflush(stderr);
+    dup2(kept, 2);
+    close(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +233,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_or_incomplete_is_exit_code_2),
         cmocka_unit_test(the_nearest_name_is_within_two_slips),
         cmocka_unit_test(numbers_are_whole_and_within_bounds),
+        cmocka_unit_test(an_age_has_a_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

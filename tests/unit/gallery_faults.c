@@ -59,10 +59,20 @@ static picask_status search_once(size_t *count, picask_error *err)
     picask_table_options o = PICASK_TABLE_OPTIONS_INIT;
     o.model = TOY;
     picask_status status = picask_table_open(db, "t", &o, &t, err);
+    picask_search_options search = PICASK_SEARCH_OPTIONS_INIT;
+    picask_results *sample = NULL;
+    char *condition = NULL;
     if (status == LANCELET_OK)
-        status = picask_search_text(t, "a b", NULL, &r, err);
+        status = picask_condition_in(t, pictures, &condition, err);
+    search.condition = condition;
+    if (status == LANCELET_OK)
+        status = picask_search_text(t, "a b", &search, &r, err);
+    if (status == LANCELET_OK)
+        status = picask_rows_sample(t, 1, 1, condition, &sample, err);
     if (status == LANCELET_OK)
         *count = picask_results_count(r);
+    picask_free(condition);
+    picask_results_destroy(sample);
     picask_results_destroy(r);
     picask_table_destroy(t);
     return status;

@@ -113,6 +113,68 @@ static void offset_and_limit_cut_the_same_list(void **state)
     picask_table_destroy(t);
 }
 
+static void a_condition_chooses_the_rows_before_the_search(void **state)
+{
+    (void)state;
+    ten_pictures();
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    picask_search_options o = PICASK_SEARCH_OPTIONS_INIT;
+    o.condition = "id in (1, 4, 5, 9)";
+    o.limit = 3;
+    assert_ok(picask_search_text(t, "x", &o, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const picask_row *row = picask_results_row(r, i);
+        assert_true(row->id == 1 || row->id == 4 || row->id == 9);
+        assert_int_equal(row->copies, row->id == 4); /* row 3 has this content too, and is not among the rows */
+    }
+    picask_results_destroy(r);
+    assert_ok(picask_search_id(t, 0, &o, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 3);
+    picask_results_destroy(r);
+    o.has_min_score = true;
+    o.min_score = 2;
+    assert_ok(picask_search_text(t, "x", &o, &r, &error), error);
+    assert_int_equal(picask_results_count(r), 0);
+    picask_results_destroy(r);
+    o.condition = "id > ";
+    assert_int_equal(picask_search_text(t, "x", &o, &r, &error), LANCELET_INVALID);
+    assert_ok(picask_rows_sample(t, 9, 3, "id >= 8", &r, &error), error);
+    assert_int_equal(picask_results_count(r), 2);
+    picask_results_destroy(r);
+    picask_table_destroy(t);
+}
+
+static void rows_are_deleted_and_updated_by_a_condition(void **state)
+{
+    (void)state;
+    ten_pictures();
+    picask_table *t = open_pictures();
+    picask_results *r = NULL;
+    uint64_t n = 9;
+    const lancelet_assignment set[] = {{"text", "'a dog'"}, {"width", "width + 1"}};
+    const int64_t two = 2;
+    assert_ok(picask_table_update(t, set, 2, "id < 3", &n, &error), error);
+    assert_int_equal(n, 3);
+    assert_ok(picask_rows_by_id(t, &two, 1, &r, &error), error);
+    assert_string_equal(picask_results_row(r, 0)->text, "a dog");
+    assert_int_equal(picask_results_row(r, 0)->width, 21);
+    picask_results_destroy(r);
+    assert_ok(picask_table_delete(t, "id >= 8 or id = 2", &n, &error), error);
+    assert_int_equal(n, 3);
+    assert_int_equal(rows_of(t), 7);
+    assert_ok(picask_table_delete(t, "id = 77", &n, &error), error);
+    assert_int_equal(n, 0);
+    assert_int_equal(picask_table_delete(t, "dog = 77", &n, &error), LANCELET_INVALID);
+    assert_int_equal(picask_table_delete(t, NULL, &n, &error), LANCELET_INVALID);
+    picask_table_destroy(t);
+    write_picture("in/10.png", 33);
+    index_ok("in");
+    assert_int_equal(id_of("in/10.png"), 10); /* by names "10.png" stands before "2.png"; ids of 8 and 9 are not given again */
+    assert_int_equal(id_of("in/9.png"), 13);
+}
+
 static void min_score_is_a_cosine_whatever_the_metric(void **state)
 {
     (void)state;
@@ -150,7 +212,7 @@ static void an_empty_table_is_searched_without_result(void **state)
     assert_ok(picask_search_text(t, "x", NULL, &r, &error), error);
     assert_int_equal(picask_results_count(r), 0);
     picask_results_destroy(r);
-    assert_ok(picask_rows_sample(t, 3, 1, &r, &error), error);
+    assert_ok(picask_rows_sample(t, 3, 1, NULL, &r, &error), error);
     assert_int_equal(picask_results_count(r), 0);
     picask_results_destroy(r);
     picask_table_destroy(t);
@@ -216,9 +278,9 @@ static void a_seed_draws_the_same_rows_each_once(void **state)
     ten_pictures();
     picask_table *t = open_pictures();
     picask_results *a = NULL, *b = NULL, *c = NULL;
-    assert_ok(picask_rows_sample(t, 4, 7, &a, &error), error);
-    assert_ok(picask_rows_sample(t, 4, 7, &b, &error), error);
-    assert_ok(picask_rows_sample(t, 100, 8, &c, &error), error);
+    assert_ok(picask_rows_sample(t, 4, 7, NULL, &a, &error), error);
+    assert_ok(picask_rows_sample(t, 4, 7, NULL, &b, &error), error);
+    assert_ok(picask_rows_sample(t, 100, 8, NULL, &c, &error), error);
     assert_int_equal(picask_results_count(a), 4);
     assert_int_equal(picask_results_count(c), 10);
     unsigned seen = 0;
@@ -241,7 +303,7 @@ static void every_row_is_drawn_about_as_often(void **state)
     int drawn[10] = {0};
     for (uint64_t seed = 0; seed < 300; seed++) {
         picask_results *r = NULL;
-        assert_ok(picask_rows_sample(t, 2, seed, &r, &error), error);
+        assert_ok(picask_rows_sample(t, 2, seed, NULL, &r, &error), error);
         drawn[picask_results_row(r, 0)->id]++;
         picask_results_destroy(r);
     }
@@ -342,6 +404,8 @@ int main(void)
         cmocka_unit_test_setup(copies_are_folded_and_counted, fresh_folder),
         cmocka_unit_test_setup(search_by_id_leaves_itself_and_its_copies_out, fresh_folder),
         cmocka_unit_test_setup(offset_and_limit_cut_the_same_list, fresh_folder),
+        cmocka_unit_test_setup(a_condition_chooses_the_rows_before_the_search, fresh_folder),
+        cmocka_unit_test_setup(rows_are_deleted_and_updated_by_a_condition, fresh_folder),
         cmocka_unit_test_setup(min_score_is_a_cosine_whatever_the_metric, fresh_folder),
         cmocka_unit_test_setup(an_empty_table_is_searched_without_result, fresh_folder),
         cmocka_unit_test_setup(a_query_that_does_not_fit_says_why, fresh_folder),

@@ -295,6 +295,13 @@ static void values_become_json(void **state)
         {"tdD", INT32_MAX, "null"}, /* beyond 64 bits of microseconds */
         {"tdD", INT32_MIN, "null"},
         {"L", -1, "18446744073709551615"},
+        {"tsn:", 1500, "\"1970-01-01T00:00:00.0000015\""},
+        {"tsn:UTC", -1, "\"1969-12-31T23:59:59.999999999Z\""},
+        {"tss:", INT64_MAX, "null"},
+        {"tdm", 86400000, "\"1970-01-02\""},
+        {"tts", 3601, "\"01:00:01\""},
+        {"ttn", 1000000001, "\"00:00:01.000000001\""},
+        {"tDs", -5, "-5"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct ArrowSchema schema;
@@ -317,6 +324,52 @@ static void values_become_json(void **state)
     }
 }
 
+static void decimals_become_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *format;
+        int64_t value;
+        const char *json;
+    } table[] = {
+        {"d:5,2", -12345, "\"-123.45\""}, {"d:5,3", 0, "\"0.000\""},    {"d:5,0", 42, "\"42\""},
+        {"d:5,-2", 7, "\"700\""},         {"d:5,4", -1, "\"-0.0001\""}, {"d:38,10", INT64_MAX, "\"922337203.6854775807\""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        int64_t words[2] = {table[i].value, table[i].value < 0 ? -1 : 0};
+        const void *buffers[2] = {NULL, words};
+        struct ArrowSchema schema;
+        const struct ArrowArray array = {.length = 1, .n_buffers = 2, .buffers = buffers};
+        base_buffer json = {0};
+        assert_ok(arrow_schema_init(&schema, table[i].format, "c", true, 0, &error), error);
+        assert_ok(gallery_json_value(&json, &schema, &array, 0, &error), error);
+        assert_int_equal(json.size, strlen(table[i].json));
+        assert_memory_equal(json.data, table[i].json, json.size);
+        base_buffer_free(&json);
+        arrow_schema_release(&schema);
+    }
+}
+
+static void a_dictionarys_values_become_json_as_themselves(void **state)
+{
+    (void)state;
+    const int32_t offsets[3] = {0, 3, 4};
+    const int8_t indices[3] = {1, 0, 7}; /* the last is none of the dictionary's */
+    const uint8_t validity = 5;          /* the second value is null */
+    const void *value_buffers[3] = {NULL, offsets, "dogx"}, *index_buffers[2] = {&validity, indices};
+    struct ArrowArray values = {.length = 2, .n_buffers = 3, .buffers = value_buffers};
+    const struct ArrowArray array = {
+        .length = 3, .null_count = 1, .n_buffers = 2, .buffers = index_buffers, .dictionary = &values};
+    struct ArrowSchema names = {.format = "u", .name = "", .flags = ARROW_FLAG_NULLABLE};
+    const struct ArrowSchema schema = {.format = "c", .name = "kind", .flags = ARROW_FLAG_NULLABLE, .dictionary = &names};
+    base_buffer json = {0};
+    for (int64_t i = 0; i < 3; i++)
+        assert_ok(gallery_json_value(&json, &schema, &array, i, &error), error);
+    assert_int_equal(json.size, strlen("\"x\"nullnull"));
+    assert_memory_equal(json.data, "\"x\"nullnull", json.size);
+    base_buffer_free(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup(vectors_added_to_raw_ones_get_their_length, fresh_folder),
         cmocka_unit_test_setup(a_model_of_another_size_does_not_fit, fresh_folder),
         cmocka_unit_test(values_become_json),
+        cmocka_unit_test(decimals_become_text),
+        cmocka_unit_test(a_dictionarys_values_become_json_as_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,8 @@ static void assert_in_order(const char *const *words, size_t n)
         assert_in_order(words_, sizeof words_ / sizeof *words_);                                                       \
     } while (0)
 
-static lancelet_table *commit(const lancelet_table *t, bool rows, size_t n_delete)
+static lancelet_table *commit(const lancelet_table *t, bool rows, size_t n_delete,
+                              void (*watcher)(void *arg, const char *call, const char *path))
 {
     lancelet_error err;
     lancelet_table *newer = NULL;
@@ -46,7 +47,7 @@ static lancelet_table *commit(const lancelet_table *t, bool rows, size_t n_delet
     }
     change.delete_addresses = &address;
     change.n_delete = n_delete;
-    base_fault_watch(see, NULL);
+    base_fault_watch(watcher, NULL);
     assert_ok(lancelet_table_commit(t, &change, NULL, &newer, &err), err);
     base_fault_watch(NULL, NULL);
     return newer;
@@ -56,7 +57,7 @@ static void an_append_syncs_data_then_transaction_then_manifest(void **state)
 {
     (void)state;
     lancelet_table *t = make(10);
-    lancelet_table *newer = commit(t, true, 0);
+    lancelet_table *newer = commit(t, true, 0, see);
     IN_ORDER("sync /data/", "sync folder /data\n", "sync /_transactions/", "sync folder /_transactions\n",
              "sync /_versions/.tmp-", "publish /_versions/", "sync folder /_versions\n");
     lancelet_table_destroy(newer);
@@ -67,7 +68,7 @@ static void an_update_syncs_data_and_deletions_before_the_manifest(void **state)
 {
     (void)state;
     lancelet_table *t = make(10);
-    lancelet_table *newer = commit(t, true, 1);
+    lancelet_table *newer = commit(t, true, 1, see);
     IN_ORDER("sync /data/", "sync folder /data\n", "sync /_deletions/", "sync folder /_deletions\n",
              "sync /_transactions/", "sync folder /_transactions\n", "sync /_versions/.tmp-", "publish /_versions/",
              "sync folder /_versions\n");
@@ -99,12 +100,93 @@ static void a_new_table_s_own_folder_is_synced_into_its_parent(void **state)
     lancelet_table_destroy(t);
 }
 
+static void columns_are_synced_with_their_folder_before_the_manifest(void **state)
+{
+    (void)state;
+    lancelet_error err;
+    lancelet_table *t = make(10), *newer = NULL;
+    struct ArrowSchema schema = {0};
+    struct ArrowArray column = {0}, batch = {0};
+    struct ArrowArrayStream stream;
+    arrow_builder b;
+    assert_ok(arrow_schema_init(&schema, "+s", "", false, 1, &err), err);
+    assert_ok(arrow_schema_init(schema.children[0], "l", "more", false, 0, &err), err);
+    assert_ok(arrow_builder_init(&b, schema.children[0], &err), err);
+    for (int64_t i = 0; i < 10; i++)
+        assert_true(arrow_append_int(&b, i));
+    assert_ok(arrow_builder_finish(&b, &column, &err), err);
+    assert_ok(arrow_batch_make(&column, 1, 10, &batch, &err), err);
+    assert_ok(arrow_stream_make(&schema, &batch, 1, &stream, &err), err);
+    base_fault_watch(see, NULL);
+    assert_ok(lancelet_table_add_columns(t, &stream, NULL, &newer, &err), err);
+    base_fault_watch(NULL, NULL);
+    IN_ORDER("sync /data/", "sync folder /data\n", "sync /_transactions/", "sync folder /_transactions\n",
+             "sync /_versions/.tmp-", "publish /_versions/", "sync folder /_versions\n");
+    lancelet_table_destroy(newer);
+    lancelet_table_destroy(t);
+}
+
+static void rows_set_or_upserted_are_synced_before_the_manifest(void **state)
+{
+    (void)state;
+    lancelet_error err;
+    for (int upsert = 0; upsert < 2; upsert++) {
+        lancelet_table *t = make(10), *newer = NULL;
+        struct ArrowArrayStream stream;
+        const char *key = "id";
+        const lancelet_assignment set = {"name", "'x'"};
+        assert_ok(rows_stream(5, 3, &stream, &err), err);
+        base_fault_watch(see, NULL);
+        if (upsert)
+            assert_ok(lancelet_table_upsert(t, &key, 1, &stream, NULL, NULL, &newer, &err), err);
+        else
+            assert_ok(lancelet_table_update(t, &set, 1, "id < 3", NULL, NULL, &newer, &err), err);
+        base_fault_watch(NULL, NULL);
+        IN_ORDER("sync /data/", "sync folder /data\n", "sync /_deletions/", "sync folder /_deletions\n",
+                 "sync /_transactions/", "sync folder /_transactions\n", "sync /_versions/.tmp-", "publish /_versions/",
+                 "sync folder /_versions\n");
+        arrow_stream_release(&stream);
+        lancelet_table_destroy(newer);
+        lancelet_table_destroy(t);
+    }
+}
+
+static void clean(void *arg, const char *call, const char *path)
+{
+    (void)call;
+    (void)path;
+    lancelet_error err;
+    lancelet_cleanup_options options = LANCELET_CLEANUP_OPTIONS_INIT;
+    options.older_than_us = 1;
+    base_fault_watch(NULL, NULL); /* not of what it does itself */
+    assert_ok(lancelet_cleanup(table_path, &options, NULL, &err), err);
+    base_fault_watch(clean, arg);
+}
+
+static void a_cleanup_at_any_moment_takes_nothing_from_a_commit(void **state)
+{
+    (void)state;
+    lancelet_error err;
+    lancelet_table *t = make(10);
+    lancelet_table *newer = commit(t, true, 1, clean);
+    int64_t sum, rows;
+    lancelet_table *read = newest();
+    assert_ok(rows_sum(read, &sum, &rows, &err), err);
+    assert_int_equal(rows, 12);
+    lancelet_table_destroy(read);
+    lancelet_table_destroy(newer);
+    lancelet_table_destroy(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_append_syncs_data_then_transaction_then_manifest),
         cmocka_unit_test(an_update_syncs_data_and_deletions_before_the_manifest),
         cmocka_unit_test(a_new_table_s_own_folder_is_synced_into_its_parent),
+        cmocka_unit_test(columns_are_synced_with_their_folder_before_the_manifest),
+        cmocka_unit_test(rows_set_or_upserted_are_synced_before_the_manifest),
+        cmocka_unit_test(a_cleanup_at_any_moment_takes_nothing_from_a_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

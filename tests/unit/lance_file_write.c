@@ -161,9 +161,12 @@ static void long_and_empty_strings_read_back(void **state)
 
 static lance_layout first_layout(const lance_file *f, uint32_t column)
 {
+    const lance_nesting value = {.n = 1, .null_level = {1}, .visible = 1, .factor = 1};
+    const lance_column *c;
     lance_page_view view;
     lancelet_error err;
-    assert_ok(lance_page_open(f, &f->columns[column].pages[0], &view, &err), err);
+    assert_ok(lance_file_column(f, column, &c, &err), err);
+    assert_ok(lance_page_open(f, &c->pages[0], &value, &view, &err), err);
     return view.layout;
 }
 
@@ -225,7 +228,9 @@ static void pages_are_flushed_near_8_mib_and_vectors_lie_aligned(void **state)
     assert_ok(lance_file_writer_add(w, &batch, &err), err);
     assert_ok(lance_file_writer_finish(w, false, &size, &err), err);
     assert_ok(lance_file_open(path, size, &f, &err), err);
-    assert_int_equal(f->columns[0].n_pages, 3);
+    const lance_column *pages;
+    assert_ok(lance_file_column(f, 0, &pages, &err), err);
+    assert_int_equal(pages->n_pages, 3);
     while (first < ROWS) {
         assert_ok(lance_file_vectors(f, 0, 80, first, &matrix, &count, &err), err);
         assert_int_equal((uintptr_t)matrix % 64, 0);

@@ -42,6 +42,16 @@ _picask_tables()
     done
 }
 
+# Versions' tags of the table by -t on the line, PICASK_TABLE, the default.
+_picask_tags()
+{
+    local i table=${PICASK_TABLE:-pictures}
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} != -t && ${COMP_WORDS[i]} != --table ]] || table=${COMP_WORDS[i + 1]}
+    done
+    "${COMP_WORDS[0]/#\~/$HOME}" table tag -d "$(_picask_db)" -t "$table" 2>/dev/null | cut -f 1
+}
+
 # Names of models: canonical, as `picask model list` has them.
 _picask_models()
 {
@@ -83,6 +93,8 @@ _picask()
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= verb= i
     local everywhere='--db --table --model --threads --json --quiet --verbose --help'
     local pictures='[jJ][pP][eE]?[gG]|[pP][nN][gG]|[wW][eE][bB][pP]|[gG][iI][fF]|[bB][mM][pP]|[pP][bgpnBGPN][mM]'
+    local verbs='list info create drop delete update export versions restore tag optimize cleanup verify reembed
+        set-embedding'
     local captions='[cCtT][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN]'
     COMPREPLY=()
 
@@ -111,7 +123,7 @@ _picask()
     done
 
     case $before in
-    -d | --db | --copy-to)
+    -d | --db | --in | --copy-to)
         COMPREPLY=()
         local IFS=$'\n'
         COMPREPLY=($(compgen -d -- "$word"))
@@ -122,6 +134,10 @@ _picask()
     -m | --model) _picask_model "$word"; return ;;
     --distance-type | --metric) _picask_words "$word" 'cosine l2 dot'; return ;;
     --decode) _picask_words "$word" 'full fast'; return ;;
+    --at-version) _picask_words "$word" "$(_picask_tags)"; return ;;
+    --delete) [[ $verb != tag ]] || _picask_words "$word" "$(_picask_tags)"; return ;;
+    --upgrade) _picask_words "$word" '2.1 2.2'; return ;;
+    --older-than) _picask_words "$word" '12h 1d 7d 2w'; return ;;
     --store-images) _picask_words "$word" 'none original 256 512 1024'; return ;;
     --image) _picask_files "$word" "$pictures"; return ;;
     --vector | --npy) _picask_files "$word" npy; return ;;
@@ -131,7 +147,7 @@ _picask()
         return
         ;;
     -n | --limit | --top | --offset | --min-score | --id | --seed | --dim | --threads | --columns | --query | --text | \
-        --exclude | --text-column | --image-column) return ;;
+        --exclude | --text-column | --image-column | --vector-column | --where | --set) return ;;
     esac
 
     if [[ -z $command ]]; then
@@ -146,24 +162,31 @@ _picask()
         local options=
         case $command in
         index | add)
-            options='--overwrite --append --here --exclude --hidden --store-images --text-column --image-column --decode
-                --dry-run --strict --no-sync --yes'
+            options='--overwrite --append --here --exclude --hidden --store-images --text-column --image-column
+                --vector-column --decode --dry-run --strict --no-sync --yes'
             ;;
         search)
-            options='--limit --offset --distance-type --min-score --image --query --id --vector --columns --all-copies
-                --files --show --no-show --copy-to'
+            options='--limit --offset --distance-type --where --in --min-score --image --query --id --vector --columns
+                --at-version --vector-column --all-copies --files --show --no-show --copy-to'
             ;;
-        show) options='--output --pictures --show --no-show' ;;
-        sample) options='--limit --seed --show --no-show' ;;
-        ask) options='--limit --show --no-show' ;;
+        show) options='--output --pictures --at-version --show --no-show' ;;
+        sample) options='--limit --seed --where --in --at-version --show --no-show' ;;
+        ask) options='--limit --where --in --at-version --vector-column --show --no-show' ;;
         embed) options='--text --image --output' ;;
         table)
             case $verb in
             create) options='--dim' ;;
-            delete) options='--id --yes' ;;
+            info) options='--at-version --vector-column' ;;
+            delete) options='--id --where --in --yes' ;;
+            update) options='--set --where --in' ;;
             drop) options='--yes' ;;
-            export) options='--csv --npy' ;;
-            reembed) options='--decode --yes --no-sync' ;;
+            export) options='--csv --npy --columns --where --in --limit --at-version --vector-column' ;;
+            versions) options='--limit' ;;
+            restore) options='--last-good' ;;
+            tag) options='--delete' ;;
+            optimize) options='--upgrade' ;;
+            cleanup) options='--older-than --unverified --dry-run' ;;
+            reembed) options='--decode --vector-column --yes --no-sync' ;;
             esac
             ;;
         esac
@@ -181,10 +204,12 @@ _picask()
         ;;
     table)
         if [[ -z $verb ]]; then
-            _picask_words "$word" 'list info create delete drop export reembed set-embedding'
+            _picask_words "$word" "$verbs"
         elif [[ $verb == set-embedding ]]; then
             _picask_words "$word" "open-clip none $(_picask_tables)"
-        elif [[ $verb == info || $verb == delete || $verb == drop || $verb == export || $verb == reembed ]]; then
+        elif [[ $verb == restore ]]; then
+            _picask_words "$word" "$(_picask_tags)"
+        elif [[ $verb != list && $verb != create && $verb != tag ]]; then
             _picask_words "$word" "$(_picask_tables)"
         fi
         ;;
@@ -199,7 +224,7 @@ _picask()
         if [[ -z $verb ]]; then
             _picask_words "$word" 'index search show sample ask embed remove table model'
         elif [[ $verb == table ]]; then
-            _picask_words "$word" 'list info create delete drop export reembed set-embedding'
+            _picask_words "$word" "$verbs"
         elif [[ $verb == model ]]; then
             _picask_words "$word" 'list info check pack'
         fi

@@ -1,5 +1,5 @@
 /* container.c - the frame of a Lance data file: footer, global buffer 0, column metadata, pages and their buffers.
- * Layout (2.1 and 2.2), all little-endian: page buffers, global buffers, column metadata, a table of (position, size)
+ * Layout (2.0 to 2.2), all little-endian: page buffers, global buffers, column metadata, a table of (position, size)
  * for the columns, one for the global buffers, and a footer of 40 bytes: u64 column metadata start, u64 column table,
  * u64 global table, u32 global buffers, u32 columns, u16 major, u16 minor, "LANC".
  * Everything that a file says is checked against its size before it is used; what is kept of a page is where its
@@ -10,14 +10,11 @@ enum { FOOTER = 40, TABLE_ENTRY = 16 };
 
 static lancelet_status refuse_version(uint64_t major, uint64_t minor, lancelet_error *err)
 {
-    if (major == 0 && (minor == 1 || minor == 2))
+    if (major == 0 && minor <= 2)
         return base_fail(err, LANCELET_UNSUPPORTED,
-                         "this is a legacy Lance file (version 0.%d); 2.1 and 2.2 are read", (int)minor);
-    if ((major == 0 && minor == 3) || (major == 2 && minor == 0))
-        return base_fail(err, LANCELET_UNSUPPORTED,
-                         "this is a Lance file of version 2.0; 2.1 and 2.2 are read");
-    return base_fail(err, LANCELET_UNSUPPORTED, "this is a Lance file of version %d.%d; 2.1 and 2.2 are read",
-                     (int)major, (int)minor);
+                         "this is a legacy Lance file (version 0.%d); 2.0, 2.1 and 2.2 are read", (int)minor);
+    return base_fail(err, LANCELET_UNSUPPORTED,
+                     "this is a Lance file of version %d.%d; 2.0, 2.1 and 2.2 are read", (int)major, (int)minor);
 }
 
 /* Entry i of a table of (u64 position, u64 size), inside the file. */
@@ -39,6 +36,9 @@ static lancelet_status read_column(lance_column *column, wire_span metadata, uin
     bool bad;
     lancelet_status status = LANCELET_OK;
     base_count_read(metadata.size);
+    /* ColumnEncoding: 1 values, 2 values with a zone map beside them, 3 blobs */
+    wire_span encoding = wire_bytes(wire_bytes(wire_bytes(wire_bytes(metadata, 1), 2), 1), 2);
+    column->blobs = wire_bytes(encoding, 3).data != NULL;
     while (status == LANCELET_OK && wire_next(&metadata, &f, &bad)) {
         if (f.number != 2 || f.type != 2)
             continue;
@@ -106,9 +106,12 @@ static lancelet_status read_container(lance_file *f, lancelet_error *err)
     uint64_t column_table = wire_little(footer + 8, 8), global_table = wire_little(footer + 16, 8);
     uint64_t n_global = wire_little(footer + 24, 4), n_columns = wire_little(footer + 28, 4);
     uint64_t major = wire_little(footer + 32, 2), minor = wire_little(footer + 34, 2);
-    if (major != 2 || (minor != 1 && minor != 2))
+    if (major == 0 && minor == 3)
+        f->minor = 0; /* how files of version 2.0 call themselves */
+    else if (major == 2 && minor <= 2)
+        f->minor = (int)minor;
+    else
         return refuse_version(major, minor, err);
-    f->minor = (int)minor;
     if (!base_range_ok(column_table, n_columns * TABLE_ENTRY, file.size) ||
         !base_range_ok(global_table, n_global * TABLE_ENTRY, file.size))
         return base_fail(err, LANCELET_CORRUPT, "the footer of the Lance file points outside the file");
@@ -217,6 +220,13 @@ int lance_file_minor(const lance_file *f)
 {
     return f->minor;
 }
+uint64_t lance_file_unfold_limit(const lance_file *f)
+{
+    uint64_t limit;
+    if (!base_mul_u64(f->bytes.size, 64, &limit) || !base_add_u64(limit, (uint64_t)256 << 20, &limit))
+        return UINT64_MAX;
+    return limit;
+}
 wire_span lance_file_descriptor(const lance_file *f)
 {
     return f->descriptor;
@@ -224,26 +234,26 @@ wire_span lance_file_descriptor(const lance_file *f)
 
 /* ---- one page ---- */
 
-static lancelet_status open_buffers(const lance_file *f, wire_span page, lance_page_view *out,
-                                    lancelet_error *err)
+lancelet_status lance_page_buffers(const lance_file *f, wire_span page, wire_span *out, size_t most, size_t *n,
+                                   lancelet_error *err)
 {
     base_buffer offsets = {0}, sizes = {0};
     lancelet_status status = LANCELET_OK;
     if (!wire_packed(page, 1, &offsets) || !wire_packed(page, 2, &sizes)) {
         status = base_fail_memory(err);
-    } else if (offsets.size != sizes.size || offsets.size / 8 > LANCE_PAGE_BUFFERS) {
+    } else if (offsets.size != sizes.size || offsets.size / 8 > most) {
         status = base_fail(err, LANCELET_CORRUPT, "a page has %zu buffers and %zu sizes", offsets.size / 8,
                            sizes.size / 8);
     } else {
-        out->n_buffers = offsets.size / 8;
-        for (size_t i = 0; status == LANCELET_OK && i < out->n_buffers; i++) {
+        *n = offsets.size / 8;
+        for (size_t i = 0; status == LANCELET_OK && i < *n; i++) {
             uint64_t offset, size;
             memcpy(&offset, offsets.data + 8 * i, 8);
             memcpy(&size, sizes.data + 8 * i, 8);
             if (!base_range_ok(offset, size, f->bytes.size))
                 status = base_fail(err, LANCELET_CORRUPT, "a page's buffer lies outside the file");
             else
-                out->buffers[i] = (wire_span){f->bytes.data + offset, (size_t)size};
+                out[i] = (wire_span){f->bytes.data + offset, (size_t)size};
         }
     }
     base_buffer_free(&offsets);
@@ -298,7 +308,8 @@ lancelet_status lance_page_open(const lance_file *f, const lance_page *page, con
     memset(out, 0, sizeof *out);
     out->page = page;
     out->path = path;
-    RETURN_IF_ERROR(open_buffers(f, page->message, out, err));
+    RETURN_IF_ERROR(
+        lance_page_buffers(f, page->message, out->buffers, LANCE_PAGE_BUFFERS, &out->n_buffers, err));
     wire_span any = wire_bytes(wire_bytes(wire_bytes(page->message, 4), 2), 1);
     wire_span url = wire_bytes(any, 1), layout = wire_bytes(any, 2);
     if (url.size != sizeof url21 - 1 || memcmp(url.data, url21, url.size) != 0)

@@ -56,3 +56,26 @@ size_t lance_field_count(const struct ArrowSchema *schema)
 {
     return count_fields(schema, 0);
 }
+
+static bool shape_fits(const struct ArrowSchema *schema, int deep)
+{
+    const char *format = schema->format;
+    if (deep == DEEPEST)
+        return false;
+    bool map = strcmp(format, "+m") == 0, list = map || strcmp(format, "+l") == 0 || strcmp(format, "+L") == 0;
+    if ((list || strncmp(format, "+w:", 3) == 0) && !has_child(schema))
+        return false;
+    if (map && (strcmp(schema->children[0]->format, "+s") != 0 || schema->children[0]->n_children != 2))
+        return false;
+    for (int64_t i = 0; i < schema->n_children; i++)
+        if (!shape_fits(schema->children[i], deep + 1))
+            return false;
+    return true;
+}
+
+lancelet_status lance_check_fields(const struct ArrowSchema *schema, lancelet_error *err)
+{
+    return shape_fits(schema, 0) ? LANCELET_OK
+                                 : base_fail(err, LANCELET_CORRUPT,
+                                             "a type is nested too deeply, or is a list or map without its items");
+}

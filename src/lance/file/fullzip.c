@@ -16,6 +16,7 @@ typedef struct fullzip {
     size_t validity[LANCE_DIMENSIONS]; /* bytes of item validity before a value, by depth */
     size_t width;                      /* bytes of an item that has a value, the control word aside */
     bool bytes_of_bools;               /* a byte a bool */
+    bool absent;                       /* all items of fixed-size lists are null and not stored */
     /* variable width */
     size_t length_bytes; /* 4 or 8 */
     bool general;        /* each value is compressed alone */
@@ -33,7 +34,7 @@ static lancelet_status open_fixed(fullzip *z, lancelet_error *err)
     RETURN_IF_ERROR(lance_leaf_open(wire_bytes(z->view->body, 7), &leaf, err));
     if (z->type->packed)
         return lance_leaf_refuse(&leaf, "packed structs", err);
-    for (size_t d = 0; d < z->type->depth; d++) {
+    for (size_t d = 0; d < z->type->depth && !z->absent; d++) {
         if (leaf.kind != LANCE_FIXED_SIZE_LIST)
             return lance_leaf_refuse(&leaf, "fixed-size lists", err);
         if (wire_u64(leaf.body, 1, 0) != z->type->size[d])
@@ -43,17 +44,20 @@ static lancelet_status open_fixed(fullzip *z, lancelet_error *err)
             z->validity[d] = (size_t)((items + 7) / 8);
         z->width += z->validity[d];
         RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, 2), &leaf, err));
+        z->absent = z->validity[d] > 0 && lance_leaf_is_absent(&leaf);
     }
-    if (bits == 1) {
+    if (z->absent) {
+        value = 0;
+    } else if (bits == 1) {
         z->bytes_of_bools = z->type->kind == LANCE_BOOL;
         value = z->bytes_of_bools ? 1 : items / 8;
         if (!z->bytes_of_bools && items % 8 != 0)
             return base_fail(err, LANCELET_UNSUPPORTED, "FullZip pages of lists of bool are not read");
         bits = z->bytes_of_bools ? 8 : 1;
     }
-    if (leaf.kind != LANCE_FLAT || wire_bytes(leaf.body, 2).data)
+    if (!z->absent && (leaf.kind != LANCE_FLAT || wire_bytes(leaf.body, 2).data))
         return lance_leaf_refuse(&leaf, "the values of a FullZip page", err);
-    if (wire_u64(leaf.body, 1, 0) != bits)
+    if (!z->absent && wire_u64(leaf.body, 1, 0) != bits)
         return base_fail(err, LANCELET_CORRUPT, "a page holds values of another width than the column's");
     z->width += (size_t)value;
     if (wire_u64(z->view->body, 3, 0) != 8 * (uint64_t)z->width)
@@ -154,7 +158,9 @@ static lancelet_status take_fixed(const fullzip *z, wire_span *in, bool null, la
             RETURN_IF_ERROR(lance_sink_items(sink, d, at, value, 0, 1, err));
             value += z->validity[d];
         }
-    if (z->type->item_bits == 1)
+    if (z->absent)
+        lance_sink_zeros(sink, 1);
+    else if (z->type->item_bits == 1)
         lance_sink_bits(sink, value, 0, 1);
     else
         lance_sink_fixed(sink, value, 1);
@@ -233,7 +239,7 @@ static lancelet_status read_fixed(const fullzip *z, uint64_t first, uint64_t n, 
     size_t stride = z->control + z->width;
     wire_span rows = {z->view->buffers[0].data + first * stride, (size_t)n * stride};
     base_count_read(rows.size);
-    if (stride > z->type->width || z->type->item_bits == 1)
+    if (z->width != z->type->width || z->control > 0 || z->type->item_bits == 1 || z->absent)
         return take_items(z, rows, NULL, sink, err);
     lance_level_run valid = {NULL, NULL, n};
     RETURN_IF_ERROR(lance_sink_levels(sink, &valid, 0, n, err));
@@ -261,7 +267,7 @@ const uint8_t *lance_fullzip_matrix(const lance_page_view *v, const lance_type *
     lancelet_error ignored;
     bool fixed = (type->kind == LANCE_LIST || type->kind == LANCE_FIXED) && type->item_bits != 1;
     if (v->layout != LANCE_LAYOUT_FULLZIP || !fixed || open_fullzip(&z, v, type, &ignored) != LANCELET_OK ||
-        z.control != 0 || z.width != type->width)
+        z.control != 0 || z.absent || z.width != type->width)
         return NULL;
     /* Arrow wants its values aligned to their own width at least; writers align pages to 64. */
     size_t align = type->item_bits / 8;

@@ -243,6 +243,11 @@ static lancelet_status constant(const lance_leaf *leaf, uint64_t n, uint32_t bit
     return LANCELET_OK;
 }
 
+bool lance_leaf_is_absent(const lance_leaf *leaf)
+{
+    return leaf->kind == LANCE_CONSTANT && !wire_bytes(leaf->body, 1).data;
+}
+
 static bool word_bits(uint32_t bits)
 {
     return bits == 8 || bits == 16 || bits == 32 || bits == 64;

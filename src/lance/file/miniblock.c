@@ -2,7 +2,7 @@
  * Buffer 0 is a word a chunk, u16 in 2.1 and u32 in 2.2 (field 10): (bytes / 8 - 1) << 4 | log2(values); the last chunk
  * takes what is left of num_items. Buffer 1 is the chunks: u16 levels, [u16 repetition size], [u16 definition size], a
  * size for each value buffer (u16, or u32 with field 10), padding to 8, [repetition levels], [definition levels], the
- * value buffers, each padded to 8. Then, if a dictionary is stated, a buffer of its items; the values are then u32
+ * value buffers, each padded to 8. Then, if a dictionary is stated, a buffer of its items; the values are then
  * indices. With lists the last buffer is the repetition index: for each chunk u64 rows that end in it and u64 items of
  * a row that goes on in the next chunk (its preamble there). Items that stand for null or empty lists have levels
  * and no value. Only the chunks that hold wanted rows are decoded; a chunk holds at most 32,768 values. */
@@ -23,8 +23,10 @@ typedef struct miniblock {
     size_t n_buffers;                 /* value buffers in a chunk */
     size_t size_bytes;                /* of a value buffer's size: 2 or 4 */
     bool item_validity[LANCE_DIMENSIONS]; /* by depth: a buffer of it comes before the values */
+    bool absent;                          /* all items are null and not stored */
     bool strings;                         /* values are strings in the chunk */
     bool dictionary;
+    uint32_t index_bits; /* of the dictionary's indices */
     lance_strings words;  /* the dictionary of strings */
     const uint8_t *fixed; /* the dictionary of fixed-width values [n_words, width] */
     uint64_t n_words;
@@ -44,14 +46,32 @@ typedef struct chunk {
     lance_level_run levels;
     const uint8_t *value_levels; /* [n] definition levels of the values, or NULL: all are valid */
     const uint8_t *items_valid[LANCE_DIMENSIONS];
-    const uint8_t *fixed; /* values, bits of bools, or u32 indices */
+    const uint8_t *fixed; /* values, bits of bools, or indices */
     lance_strings strings;
 } chunk;
+
+/* The width of the values of an encoding: a column of a dictionary type has indices of the width of its keys, any other u32. */
+static lancelet_status find_index_bits(miniblock *m, lancelet_error *err)
+{
+    lance_leaf leaf;
+    RETURN_IF_ERROR(lance_leaf_open(m->values, &leaf, err));
+    for (int depth = 0; depth < 3 && (leaf.kind == LANCE_GENERAL || leaf.kind == LANCE_RLE); depth++)
+        RETURN_IF_ERROR(lance_leaf_open(wire_bytes(leaf.body, leaf.kind == LANCE_GENERAL ? 3 : 1), &leaf, err));
+    uint64_t bits = leaf.kind == LANCE_FLAT || leaf.kind == LANCE_INLINE_BITPACKING ||
+                            leaf.kind == LANCE_OUT_OF_LINE_BITPACKING
+                        ? wire_u64(leaf.body, 1, 0)
+                        : 32;
+    if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
+        return base_fail(err, LANCELET_CORRUPT, "a page's dictionary has indices of %llu bits", (unsigned long long)bits);
+    m->index_bits = (uint32_t)bits;
+    return LANCELET_OK;
+}
 
 static lancelet_status open_dictionary(miniblock *m, wire_span encoding, lancelet_error *err)
 {
     lance_leaf leaf;
     m->dictionary = true;
+    RETURN_IF_ERROR(find_index_bits(m, err));
     m->n_words = wire_u64(m->view->body, 5, 0);
     if (m->view->n_buffers <= DICTIONARY_BUFFER)
         return base_fail(err, LANCELET_CORRUPT, "a page's dictionary is missing");
@@ -82,13 +102,17 @@ static lancelet_status open_fixed_size_lists(miniblock *m, lancelet_error *err)
     lance_leaf leaf;
     for (size_t d = 0; d < m->type->depth; d++) {
         RETURN_IF_ERROR(lance_leaf_open(m->values, &leaf, err));
+        if (m->absent && lance_leaf_is_absent(&leaf))
+            return LANCELET_OK;
         if (leaf.kind != LANCE_FIXED_SIZE_LIST)
             return lance_leaf_refuse(&leaf, "fixed-size lists", err);
         if (wire_u64(leaf.body, 1, 0) != m->type->size[d])
             return base_fail(err, LANCELET_CORRUPT, "a page's lists have another length than the column's");
-        m->item_validity[d] = wire_u64(leaf.body, 3, 0) != 0;
+        m->item_validity[d] = m->absent = wire_u64(leaf.body, 3, 0) != 0;
         m->values = wire_bytes(leaf.body, 2);
     }
+    RETURN_IF_ERROR(lance_leaf_open(m->values, &leaf, err));
+    m->absent = m->absent && lance_leaf_is_absent(&leaf);
     return LANCELET_OK;
 }
 
@@ -203,17 +227,19 @@ static lancelet_status decode_values(const miniblock *m, const wire_span *buffer
     uint64_t items = c->n;
     size_t n_buffers = m->n_buffers;
     if (m->dictionary)
-        return lance_leaf_fixed(m->values, buffers, n_buffers, c->n, 32, scratch, &c->fixed, err);
+        return lance_leaf_fixed(m->values, buffers, n_buffers, c->n, m->index_bits, scratch, &c->fixed, err);
     for (size_t d = 0; d < m->type->depth; d++) {
         items *= m->type->size[d];
         if (!m->item_validity[d])
             continue;
-        if (n_buffers < 2 || buffers[0].size < items / 8 + (items % 8 > 0))
+        if (n_buffers < (m->absent ? 1 : 2) || buffers[0].size < items / 8 + (items % 8 > 0))
             return base_fail(err, LANCELET_CORRUPT, "the item validity of a chunk is missing");
         c->items_valid[d] = buffers[0].data;
         buffers++;
         n_buffers--;
     }
+    if (m->absent)
+        return LANCELET_OK;
     if (!m->strings)
         return lance_leaf_fixed(m->values, buffers, n_buffers, items, m->type->item_bits, scratch, &c->fixed,
                                 err);
@@ -302,7 +328,7 @@ static lancelet_status append_one(const miniblock *m, const chunk *c, uint64_t i
     if (c->value_levels && c->value_levels[i] != 0)
         return lance_sink_nulls(sink, 1, err);
     if (m->dictionary) {
-        uint64_t index = wire_little(c->fixed + 4 * i, 4);
+        uint64_t index = wire_little(c->fixed + m->index_bits / 8 * i, m->index_bits / 8);
         if (m->type->kind != LANCE_VARIABLE) {
             if (index >= m->n_words)
                 return base_fail(err, LANCELET_CORRUPT, "a dictionary index is out of range");
@@ -330,6 +356,8 @@ static lancelet_status append(const miniblock *m, const chunk *c, uint64_t first
     uint64_t row = sink->length;
     if (m->strings)
         RETURN_IF_ERROR(lance_sink_strings(sink, &c->strings, first, n, err));
+    else if (m->absent)
+        lance_sink_zeros(sink, n);
     else if (m->type->item_bits == 1)
         lance_sink_bits(sink, c->fixed, first * m->type->items, n);
     else

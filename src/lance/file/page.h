@@ -1,6 +1,6 @@
 /* page.h - what the files of this room share: the opened file, a column's type, the sink that decoded rows go to,
  * the leaf decoders and the page decoders. Not for other rooms.
- * Format: the Lance 2.1 / 2.2 page layouts (protos/encodings_v2_1.proto of the Lance project), see docs/lance-written.md
+ * Format: the Lance 2.1 / 2.2 page layouts (protos/encodings_v2_1.proto of the Lance project), see docs/lance-format.md
  * for the part that is written here. */
 #ifndef LANCE_FILE_PAGE_H
 #define LANCE_FILE_PAGE_H
@@ -20,6 +20,7 @@ typedef struct lance_column {
     lance_page *pages; /* [n_pages], ascending, without gaps */
     size_t n_pages;
     uint64_t rows; /* sum over pages */
+    bool blobs;    /* values lie in the file on their own, pages say where */
 } lance_column;
 
 struct lance_file {
@@ -42,6 +43,13 @@ lancelet_status lance_file_column(const lance_file *f, uint32_t index, const lan
 /* The same as lance_file_open over bytes in memory (borrowed until the last reference goes): for the fuzz target. */
 lancelet_status lance_file_open_memory(const uint8_t *bytes, size_t size, lance_file **out,
                                        lancelet_error *err) MUST_CHECK;
+
+/* Strings may refer to the same bytes many times (a dictionary) or be compressed, so that a small file made for it could
+ * fill any memory. Real ones unfold far less than this many bytes. */
+uint64_t lance_file_unfold_limit(const lance_file *f);
+/* The buffers of a Page message, inside the file: out [*n], at most `most`. */
+lancelet_status lance_page_buffers(const lance_file *f, wire_span page, wire_span *out, size_t most, size_t *n,
+                                   lancelet_error *err) MUST_CHECK;
 
 /* ---- nesting ---- */
 
@@ -130,6 +138,8 @@ typedef struct lance_type {
 /* Of a leaf; a dictionary's is that of its values. UNSUPPORTED names the type that is not read or written. */
 lancelet_status lance_type_of(const struct ArrowSchema *schema, lance_type *out,
                               lancelet_error *err) MUST_CHECK;
+/* CORRUPT where lists or maps lack the fields below them that they must have. */
+lancelet_status lance_check_fields(const struct ArrowSchema *schema, lancelet_error *err) MUST_CHECK;
 /* A struct whose field metadata asks for one column of whole rows (`lance-encoding:packed`). */
 bool lance_is_packed(const struct ArrowSchema *schema);
 
@@ -157,6 +167,7 @@ void lance_sink_fixed(lance_sink *s, const uint8_t *values /* [n * width] */, ui
 void lance_sink_bits(lance_sink *s, const uint8_t *bits, uint64_t first /* bit */, uint64_t n);
 lancelet_status lance_sink_bytes(lance_sink *s, const uint8_t *bytes, size_t n,
                                  lancelet_error *err) MUST_CHECK;
+void lance_sink_zeros(lance_sink *s, uint64_t n); /* of a fixed width */
 lancelet_status lance_sink_nulls(lance_sink *s, uint64_t n, lancelet_error *err) MUST_CHECK;
 /* Makes a value that is there already null. */
 lancelet_status lance_sink_set_null(lance_sink *s, uint64_t row, lancelet_error *err) MUST_CHECK;
@@ -259,6 +270,8 @@ typedef struct lance_leaf {
 } lance_leaf;
 /* Opens a CompressiveEncoding. */
 lancelet_status lance_leaf_open(wire_span encoding, lance_leaf *out, lancelet_error *err) MUST_CHECK;
+/* Constant without a value: the items of fixed-size lists that are all null, none of which is stored. */
+bool lance_leaf_is_absent(const lance_leaf *leaf);
 /* UNSUPPORTED with the encoding's name. */
 lancelet_status lance_leaf_refuse(const lance_leaf *leaf, const char *where, lancelet_error *err);
 

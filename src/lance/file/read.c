@@ -1,19 +1,9 @@
 /* read.c - rows of a column: a run of them, some by number, or vectors as they lie in the file. Each page that holds
  * wanted rows is opened once and decodes what its rows need. Rows taken in any order are read once each in ascending
  * order and then put where they are wanted. */
-#include "lance/file/page.h"
+#include "lance/file/v20.h"
 
 #include <stdlib.h>
-
-/* Strings may refer to the same bytes many times (a dictionary) or be compressed, so that a small file made for it could
- * fill any memory. Real ones unfold far less than this. */
-static uint64_t bytes_limit(const lance_file *f)
-{
-    uint64_t limit;
-    if (!base_mul_u64(f->bytes.size, 64, &limit) || !base_add_u64(limit, (uint64_t)256 << 20, &limit))
-        return UINT64_MAX;
-    return limit;
-}
 
 /* The column of a leaf whose rows take `factor` values each. */
 static lancelet_status find_column(const lance_file *f, uint32_t column, uint64_t factor, const lance_column **out,
@@ -122,7 +112,7 @@ lancelet_status lance_leaf_read(const lance_request *r, uint32_t column, const l
     if (!base_mul_u64(rows, path->factor, &capacity))
         capacity = UINT64_MAX;
     RETURN_IF_ERROR(lance_sink_open(&read, type, path->n_lists > 0 ? 0 : capacity, err));
-    read.bytes_limit = bytes_limit(r->file);
+    read.bytes_limit = lance_file_unfold_limit(r->file);
     read.path = path;
     lancelet_status status = read_leaf(r, c, &read, err);
     if (status == LANCELET_OK && !r->pick) {
@@ -170,7 +160,9 @@ lancelet_status lance_file_read(lance_file *f, const uint32_t *columns, const st
     memset(out, 0, sizeof *out);
     if (first > f->rows || count > f->rows - first)
         return no_such_row(f, first > f->rows ? first : f->rows, err);
-    return lance_nested_read(&r, columns, schema, out, err);
+    RETURN_IF_ERROR(lance_check_fields(schema, err));
+    return f->minor == 0 ? lance_v20_read(&r, columns, schema, out, err)
+                         : lance_nested_read(&r, columns, schema, out, err);
 }
 
 /* ---- rows by number ---- */
@@ -209,6 +201,7 @@ lancelet_status lance_file_take(lance_file *f, const uint32_t *columns, const st
     lance_request r = {.file = f, .count = n};
     lancelet_status status;
     memset(out, 0, sizeof *out);
+    RETURN_IF_ERROR(lance_check_fields(schema, err));
     for (size_t i = 0; i < n; i++)
         if (rows[i] >= f->rows)
             return no_such_row(f, rows[i], err);
@@ -221,7 +214,8 @@ lancelet_status lance_file_take(lance_file *f, const uint32_t *columns, const st
         for (size_t i = 0; i < n; i++)
             w[i] = (wanted){rows[i], i};
         sort_rows(&r, w, n, sorted, pick);
-        status = lance_nested_read(&r, columns, schema, out, err);
+        status = f->minor == 0 ? lance_v20_read(&r, columns, schema, out, err)
+                               : lance_nested_read(&r, columns, schema, out, err);
     }
     base_free(w);
     base_free(sorted);
@@ -248,8 +242,13 @@ lancelet_status lance_file_vectors(lance_file *f, uint32_t column, size_t dim, u
     if (first == f->rows)
         return LANCELET_OK;
     const lance_page *page = &c->pages[find_page(c, first)];
-    RETURN_IF_ERROR(lance_page_open(f, page, &path, &view, err));
-    const uint8_t *bytes = lance_fullzip_matrix(&view, &type);
+    const uint8_t *bytes;
+    if (f->minor == 0) {
+        RETURN_IF_ERROR(lance_v20_matrix(f, page, &type, &bytes, err));
+    } else {
+        RETURN_IF_ERROR(lance_page_open(f, page, &path, &view, err));
+        bytes = lance_fullzip_matrix(&view, &type);
+    }
     if (!bytes)
         return base_fail(err, LANCELET_UNSUPPORTED, "the vectors do not lie in the file as a plain matrix");
     uint64_t skip = first - page->first_row;

@@ -303,6 +303,13 @@ lancelet_status lance_sink_mark_nulls(lance_sink *s, uint64_t row, const uint8_t
     return LANCELET_OK;
 }
 
+void lance_sink_zeros(lance_sink *s, uint64_t n)
+{
+    if (s->type.width > 0 && n > 0)
+        memset(s->values + s->length * s->type.width, 0, (size_t)n * s->type.width);
+    s->length += n; /* a bitmap of bools begins as zeros */
+}
+
 lancelet_status lance_sink_nulls(lance_sink *s, uint64_t n, lancelet_error *err)
 {
     uint64_t first = s->length;
@@ -310,9 +317,7 @@ lancelet_status lance_sink_nulls(lance_sink *s, uint64_t n, lancelet_error *err)
         for (uint64_t i = 0; i < n; i++)
             RETURN_IF_ERROR(end_string(s, err));
     } else {
-        if (s->type.width > 0 && n > 0)
-            memset(s->values + first * s->type.width, 0, (size_t)n * s->type.width);
-        s->length += n; /* a bitmap of bools begins as zeros */
+        lance_sink_zeros(s, n);
     }
     for (uint64_t i = 0; i < n && s->type.kind != LANCE_NULL; i++)
         RETURN_IF_ERROR(lance_sink_set_null(s, first + i, err));

@@ -73,7 +73,8 @@ typedef struct lance_pending {
 /* Appends rows [first, first + n) of an array. borrow: the values may be used where they lie, as long as the call that
  * brought them goes on; only with no row pending. */
 lancelet_status lance_pending_add(lance_pending *p, const lance_path *path, const struct ArrowSchema *schema,
-                                  const struct ArrowArray *a, int64_t first, int64_t n, bool borrow, lancelet_error *err) MUST_CHECK;
+                                  const struct ArrowArray *a, int64_t first, int64_t n, bool borrow,
+                                  lancelet_error *err) MUST_CHECK;
 /* Bytes that the rows before `row` come to, for choosing where a page ends. */
 uint64_t lance_rows_bytes(const lance_path *path, const struct ArrowArray *a, int64_t row);
 uint64_t lance_pending_bytes(const lance_pending *p);
@@ -130,8 +131,8 @@ typedef struct lance_dictionary_page {
 } lance_dictionary_page;
 
 /* false: memory is out. *too_much as above. dictionary: NULL, or what the rows' values are indices into. */
-bool lance_miniblock_make(const lance_rows *r, const lance_levels *levels, const lance_dictionary_page *dictionary, int minor,
-                          lance_made_page *out, bool *too_much) MUST_CHECK;
+bool lance_miniblock_make(const lance_rows *r, const lance_levels *levels, const lance_dictionary_page *dictionary,
+                          int minor, lance_made_page *out, bool *too_much) MUST_CHECK;
 /* The CompressiveEncoding of values as field `field` of b. */
 bool lance_put_values(base_buffer *b, uint32_t field, const lance_leaf_type *type, bool item_validity) MUST_CHECK;
 bool lance_put_flat(base_buffer *b, uint32_t field, uint64_t bits) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* write_levels.c - takes Arrow arrays apart: the values of one leaf go behind each other, and repetition and definition
- * levels keep which lists and nulls they stood in (Melnik et al., "Dremel", VLDB 2010; numbered from the inside, see write.h).
- * Whole runs are copied where neighbours are alike. The arrays have passed arrow_check. */
+ * levels keep which lists and nulls they stood in (Melnik et al., "Dremel", VLDB 2010; numbered from the inside, see
+ * write.h). Whole runs are copied where neighbours are alike. The arrays have passed arrow_check. */
 #include <string.h>
 
 #include "base/text.h"
@@ -179,7 +179,8 @@ static lancelet_status put_strings(shred *s, const struct ArrowArray *a, int64_t
         int64_t next = offset_at(a, large, i + k + 1);
         if (next - last > INT32_MAX)
             return base_fail(s->err, LANCELET_LIMIT,
-                             "a value of %lld bytes is larger than the 2 GiB that a value may have", (long long)(next - last));
+                             "a value of %lld bytes is larger than the 2 GiB that a value may have",
+                             (long long)(next - last));
         uint32_t length = (uint32_t)(next - last);
         memcpy(to + 4 * k, &length, 4);
         last = next;

@@ -206,8 +206,8 @@ static bool put_more_buffers(miniblock *m, const lance_dictionary_page *dictiona
     return true;
 }
 
-bool lance_miniblock_make(const lance_rows *r, const lance_levels *levels, const lance_dictionary_page *dictionary, int minor,
-                          lance_made_page *out, bool *too_much)
+bool lance_miniblock_make(const lance_rows *r, const lance_levels *levels, const lance_dictionary_page *dictionary,
+                          int minor, lance_made_page *out, bool *too_much)
 {
     miniblock m = {.r = r, .levels = levels, .minor = minor, .out = out};
     bool ok = put_chunks(&m, too_much);

@@ -43,6 +43,16 @@ bool lance_put_values(base_buffer *b, uint32_t field, const lance_leaf_type *typ
 
 /* ---- levels ---- */
 
+/* A null struct around a list that itself is never null: Lance's reader (14.0.2) counts such nulls wrong when the list's
+ * layer has no level of its own. */
+static bool struct_null_around(const lance_path *path, size_t layer, const uint64_t *used)
+{
+    while (layer-- > 0)
+        if (!path->layer[layer].list && used[path->layer[layer].null] > 0)
+            return true;
+    return false;
+}
+
 static void use_levels(const lance_rows *r, lance_levels *out)
 {
     const lance_path *path = r->path;
@@ -58,6 +68,8 @@ static void use_levels(const lance_rows *r, lance_levels *out)
     for (size_t i = path->n; i-- > 0;) {
         const lance_layer *layer = &path->layer[i];
         bool null = used[layer->null] > 0, empty = layer->list && used[layer->empty] > 0;
+        if (layer->list && !empty && struct_null_around(path, i, used))
+            null = true;
         if (null)
             out->map[layer->null] = ++out->most;
         if (empty)

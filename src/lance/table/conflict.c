@@ -161,7 +161,7 @@ static const table_field *field_of(const table_manifest *m, int32_t id)
 }
 
 /* Rows written for the fields of `base`: do they say the same in the newest schema? */
-static lancelet_status check_schema(const table_plan *plan, const table_manifest *newest, lancelet_error *err)
+static lancelet_status check_schema(table_plan *plan, const table_manifest *newest, lancelet_error *err)
 {
     const table_manifest *base = &plan->base->manifest;
     for (size_t i = 0; i < newest->n_fields; i++) {
@@ -171,10 +171,12 @@ static lancelet_status check_schema(const table_plan *plan, const table_manifest
         bool replaced = was || !now->nullable;
         for (size_t j = 0; j < base->n_fields && !replaced; j++)
             replaced = base->fields[j].parent_id == now->parent_id && strcmp(base->fields[j].name, now->name) == 0;
-        if (replaced)
+        if (replaced) {
+            plan->redo = true;
             return base_fail(err, LANCELET_CONFLICT,
                              "the column '%s' of %s became another one meanwhile, which the rows written do not fit",
                              now->name, plan->base->path);
+        }
     }
     return LANCELET_OK;
 }

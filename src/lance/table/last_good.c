@@ -58,7 +58,7 @@ static lancelet_status put_aside(const char *path, const table_version_name *v, 
 {
     char *from = table_manifest_path(path, v->version, v->v2_names), *to = from ? base_format("%s.broken", from) : NULL;
     lancelet_status status = to ? base_file_publish(from, to, err) : base_fail_memory(err);
-    if (status == LANCELET_CONFLICT) /* a crash came between the two steps of the same */
+    if (status == LANCELET_OK || status == LANCELET_CONFLICT) /* both names may be there: of this call, or of one cut short */
         status = base_file_remove(from, err);
     base_free(from);
     base_free(to);

@@ -227,6 +227,9 @@ static lancelet_status parse_data_file(table_manifest *m, wire_span raw, table_d
     RETURN_IF_ERROR(parse_integers(m, raw, 3, &out->columns, &out->n_columns, err));
     out->size = wire_u64(raw, 6, 0);
     out->slot = m->n_slots++;
+    /* Files of version 2.0 may be called 0.3 here; what is below says 0.1 or 0.2, or nothing at all. */
+    if (wire_u64(raw, 4, 0) == 0 && wire_u64(raw, 5, 0) < 3)
+        m->legacy = true;
     return LANCELET_OK;
 }
 
@@ -496,6 +499,10 @@ lancelet_status table_write_minor(const table_manifest *m, int *minor, lancelet_
         *minor = 1;
     else if (strcmp(m->data_version, "2.2") == 0)
         *minor = 2;
+    else if (strcmp(m->data_version, "2.0") == 0)
+        return base_fail(err, LANCELET_UNSUPPORTED,
+                         "the table's data files have the file version 2.0, which is read but not written: `picask table "
+                         "optimize --upgrade 2.1` makes them new");
     else
         return base_fail(err, LANCELET_UNSUPPORTED,
                          "the table's data files have the file version %s; 2.1 and 2.2 are written",

@@ -103,11 +103,11 @@ lancelet_status table_plan_schema(table_plan *plan, const struct ArrowSchema *sc
 {
     if (strcmp(schema->format, "+s") != 0 || schema->n_children < 1)
         return base_fail(err, LANCELET_INVALID, "the rows have no columns");
-    if (schema->n_children > TABLE_FIELD_LIMIT)
-        return base_fail(err, LANCELET_LIMIT, "%" PRId64 " columns are more than %d", schema->n_children,
-                         TABLE_FIELD_LIMIT);
-    plan->n_fields = lance_field_count(schema) - 1;
-    plan->fields = base_calloc(plan->n_fields, sizeof *plan->fields);
+    size_t n = lance_field_count(schema) - 1;
+    if (n > TABLE_FIELD_LIMIT)
+        return base_fail(err, LANCELET_LIMIT, "%zu columns and fields in them are more than %d", n, TABLE_FIELD_LIMIT);
+    plan->n_fields = n;
+    plan->fields = base_calloc(n, sizeof *plan->fields);
     if (!plan->fields)
         return base_fail_memory(err);
     RETURN_IF_ERROR(table_fields_from_schema(schema, plan->fields, err));

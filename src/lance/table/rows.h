@@ -9,6 +9,10 @@
 lancelet_status table_read_column(const lancelet_table *t, size_t fragment, size_t column, const uint64_t *rows, size_t n,
                                   uint32_t *file_columns, struct ArrowArray *out, lancelet_error *err) MUST_CHECK;
 
+/* The data file of a fragment that has a field, and where in its list (*at); NULL when none has. `guess` is looked at first:
+ * mostly a file has the fields of the schema in their order. */
+const table_data_file *table_file_of(const table_fragment *f, int32_t field, size_t guess, size_t *at);
+
 /* The next rows from *row on and before `end`, at most `most`, into rows: those that `deleted` (NULL: none) does not hide. */
 size_t table_next_rows(const table_bitmap *deleted, uint64_t *row, uint64_t end, size_t most, uint64_t *rows);
 

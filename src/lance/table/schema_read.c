@@ -1,7 +1,8 @@
 /* schema_read.c - Field messages of manifests to Arrow schemas; the strings that Lance calls logical types.
  *
- * Source: https://lance.org/format/table/schema/ (file.proto, Field). A fixed_size_list of primitives is one field.
- * A dictionary type is shown as the type of its values: the dictionary is how pages store them, not what they are.
+ * Source: https://lance.org/format/table/schema/ (file.proto, Field). A fixed_size_list of anything but a struct is one
+ * field, whose items have the name "item" and may be null; so is a dictionary. Extension types are their storage type, the
+ * extension's name stands in the field's metadata, as Arrow has it. Lance's own JSON is the bytes that it stores (JSONB).
  * A logical type that is not known here becomes Arrow's null type with its string in the metadata, so that the table
  * opens and the other columns can be read. */
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "lance/table/table.h"
 
 #define UNKNOWN_TYPE_KEY "lance:logical_type"
+#define BFLOAT16 "lance.bfloat16"
 
 enum {
     DEEPEST_NESTING = 32,
@@ -28,6 +30,7 @@ static const struct {
     {"large_binary", "Z"},  {"date32:day", "tdD"},  {"date64:ms", "tdm"},   {"time32:s", "tts"},
     {"time32:ms", "ttm"},   {"time64:us", "ttu"},   {"time64:ns", "ttn"},   {"duration:s", "tDs"},
     {"duration:ms", "tDm"}, {"duration:us", "tDu"}, {"duration:ns", "tDn"},
+    {"json", "Z"},          {BFLOAT16, "w:2"},
 };
 
 static const char *format_of(const char *logical, size_t n)
@@ -107,36 +110,50 @@ static bool plain_format(const char *logical, size_t n, char format[FORMAT_SIZE]
     return false;
 }
 
-/* "fixed_size_list:float:512": *inner [n] is "float", *dim 512. */
-static bool split_fixed_size_list(const char *logical, const char **inner, size_t *n, uint64_t *dim)
+/* A logical type made of others: "fixed_size_list:float:512" of "float" and the list's size, "dict:string:int32:false"
+ * of "string" and "int32", whose last part says whether the values' order has a meaning. */
+typedef struct compound {
+    char inner[FORMAT_SIZE];
+    uint64_t size;
+    char index[FORMAT_SIZE]; /* Arrow format */
+    bool ordered;
+} compound;
+
+/* Cuts ":LAST" off `text` and gives what stood behind the colon; NULL where there is none. */
+static const char *cut_last(char *text)
 {
-    const char *prefix = "fixed_size_list:";
-    if (!starts_with(logical, prefix))
-        return false;
-    *inner = logical + strlen(prefix);
-    const char *last = strrchr(*inner, ':');
-    if (!last || !base_parse_u64(last + 1, strlen(last + 1), dim) || *dim > INT32_MAX)
-        return false;
-    *n = (size_t)(last - *inner);
-    return true;
+    char *colon = strrchr(text, ':');
+    if (!colon)
+        return NULL;
+    *colon = '\0';
+    return colon + 1;
 }
 
-/* "dict:string:int32:false": *inner [n] is "string". */
-static bool split_dictionary(const char *logical, const char **inner, size_t *n)
+static bool split(const char *logical, const char *prefix, compound *out)
 {
-    if (!starts_with(logical, "dict:"))
+    return starts_with(logical, prefix) &&
+           snprintf(out->inner, FORMAT_SIZE, "%s", logical + strlen(prefix)) < FORMAT_SIZE;
+}
+
+static bool split_list(const char *logical, compound *out)
+{
+    if (!split(logical, "fixed_size_list:", out))
         return false;
-    *inner = logical + strlen("dict:");
-    size_t end = strlen(*inner);
-    for (int colons = 0; colons < 2; colons++) {
-        while (end > 0 && (*inner)[end - 1] != ':')
-            end--;
-        if (end == 0)
-            return false;
-        end--;
-    }
-    *n = end;
-    return true;
+    const char *size = cut_last(out->inner);
+    return size && base_parse_u64(size, strlen(size), &out->size) && out->size <= INT32_MAX;
+}
+
+static bool split_dictionary(const char *logical, compound *out)
+{
+    if (!split(logical, "dict:", out))
+        return false;
+    const char *ordered = cut_last(out->inner), *index = ordered ? cut_last(out->inner) : NULL;
+    if (!index)
+        return false;
+    out->ordered = strcmp(ordered, "true") == 0;
+    const char *format = format_of(index, strlen(index));
+    return format && strlen(format) == 1 && strchr("cCsSiIlL", *format) &&
+           snprintf(out->index, FORMAT_SIZE, "%s", format) < FORMAT_SIZE;
 }
 
 /* ---- Field to ArrowSchema ---- */
@@ -170,6 +187,48 @@ lancelet_status table_schema_metadata(wire_span message, uint32_t number, struct
     return take_metadata(ok, &b, out, err);
 }
 
+/* Is it a type that one field describes? */
+static bool known_type(const char *logical, int depth)
+{
+    compound c;
+    char format[FORMAT_SIZE];
+    if (depth > DEEPEST_NESTING)
+        return false;
+    if (split_list(logical, &c) || split_dictionary(logical, &c))
+        return known_type(c.inner, depth + 1);
+    return plain_format(logical, strlen(logical), format);
+}
+
+/* The type that a known logical type names. */
+static lancelet_status build_type(const char *logical, const char *name, bool nullable, struct ArrowSchema *out,
+                                  lancelet_error *err)
+{
+    static const lancelet_key_value bfloat16[] = {{"ARROW:extension:name", BFLOAT16},
+                                                  {"ARROW:extension:metadata", ""}};
+    compound c;
+    char format[FORMAT_SIZE];
+    if (split_list(logical, &c)) {
+        snprintf(format, FORMAT_SIZE, "+w:%u", (unsigned)c.size);
+        RETURN_IF_ERROR(arrow_schema_init(out, format, name, nullable, 1, err));
+        RETURN_IF_ERROR(build_type(c.inner, "item", true, out->children[0], err));
+        return strcmp(c.inner, BFLOAT16) == 0 ? arrow_schema_set_metadata(out->children[0], bfloat16, 2, err)
+                                              : LANCELET_OK;
+    }
+    if (split_dictionary(logical, &c)) {
+        struct ArrowSchema values = {0}; /* keys is only copied from, its release never called */
+        struct ArrowSchema keys = {
+            .format = c.index, .name = name, .dictionary = &values, .release = arrow_schema_release};
+        keys.flags = (nullable ? ARROW_FLAG_NULLABLE : 0) | (c.ordered ? ARROW_FLAG_DICTIONARY_ORDERED : 0);
+        lancelet_status status = build_type(c.inner, "", true, &values, err);
+        if (status == LANCELET_OK)
+            status = arrow_schema_copy(&keys, out, err);
+        arrow_schema_release(&values);
+        return status;
+    }
+    plain_format(logical, strlen(logical), format);
+    return arrow_schema_init(out, format, name, nullable, 0, err);
+}
+
 static lancelet_status build_field(const table_manifest *m, const table_field *f, int depth,
                                    struct ArrowSchema *out, lancelet_error *err);
 
@@ -178,8 +237,8 @@ static lancelet_status build_nested(const table_manifest *m, const table_field *
                                     int depth, struct ArrowSchema *out, lancelet_error *err)
 {
     size_t n = 0;
-    for (size_t i = 0; i < m->n_fields; i++)
-        n += m->fields[i].parent_id == f->id;
+    for (size_t i = f->first_child; i != TABLE_NO_FIELD; i = m->fields[i].next_sibling)
+        n++;
     if (depth > DEEPEST_NESTING)
         return base_fail(err, LANCELET_LIMIT, "the column '%s' is nested more than %d deep", f->name,
                          DEEPEST_NESTING);
@@ -187,19 +246,16 @@ static lancelet_status build_nested(const table_manifest *m, const table_field *
         return base_fail(err, LANCELET_CORRUPT, "the list column '%s' has %zu children", f->name, n);
     RETURN_IF_ERROR(arrow_schema_init(out, format, f->name, f->nullable, n, err));
     size_t child = 0;
-    for (size_t i = 0; i < m->n_fields; i++)
-        if (m->fields[i].parent_id == f->id)
-            RETURN_IF_ERROR(build_field(m, &m->fields[i], depth + 1, out->children[child++], err));
+    for (size_t i = f->first_child; i != TABLE_NO_FIELD; i = m->fields[i].next_sibling)
+        RETURN_IF_ERROR(build_field(m, &m->fields[i], depth + 1, out->children[child++], err));
     return table_schema_metadata(f->raw, TABLE_FIELD_METADATA, out, err);
 }
 
 static lancelet_status build_field(const table_manifest *m, const table_field *f, int depth,
                                    struct ArrowSchema *out, lancelet_error *err)
 {
-    const char *logical = f->logical_type, *inner;
-    size_t n;
-    uint64_t dim;
-    char format[FORMAT_SIZE];
+    const char *logical = f->logical_type;
+    compound list;
     if (strcmp(logical, "struct") == 0)
         return build_nested(m, f, "+s", depth, out, err);
     if (strcmp(logical, "list") == 0 || strcmp(logical, "list.struct") == 0)
@@ -208,16 +264,13 @@ static lancelet_status build_field(const table_manifest *m, const table_field *f
         return build_nested(m, f, "+L", depth, out, err);
     if (strcmp(logical, "map") == 0)
         return build_nested(m, f, "+m", depth, out, err);
-    if (split_fixed_size_list(logical, &inner, &n, &dim) && plain_format(inner, n, format)) {
-        char list[32];
-        snprintf(list, sizeof list, "+w:%u", (unsigned)dim);
-        RETURN_IF_ERROR(arrow_schema_init(out, list, f->name, f->nullable, 1, err));
-        RETURN_IF_ERROR(arrow_schema_init(out->children[0], format, "item", true, 0, err));
-        return table_schema_metadata(f->raw, TABLE_FIELD_METADATA, out, err);
+    if (split_list(logical, &list) && strcmp(list.inner, "struct") == 0) {
+        char format[32];
+        snprintf(format, sizeof format, "+w:%u", (unsigned)list.size);
+        return build_nested(m, f, format, depth, out, err);
     }
-    if (plain_format(logical, strlen(logical), format) ||
-        (split_dictionary(logical, &inner, &n) && plain_format(inner, n, format))) {
-        RETURN_IF_ERROR(arrow_schema_init(out, format, f->name, f->nullable, 0, err));
+    if (known_type(logical, depth)) {
+        RETURN_IF_ERROR(build_type(logical, f->name, f->nullable, out, err));
         return table_schema_metadata(f->raw, TABLE_FIELD_METADATA, out, err);
     }
     RETURN_IF_ERROR(arrow_schema_init(out, "n", f->name, true, 0, err));

@@ -86,7 +86,8 @@ static bool append_logical(const struct ArrowSchema *s, base_buffer *out, bool *
         ok = base_buffer_append_string(out, "dict:") && append_plain(values->format, out, known) &&
              base_buffer_append_string(out, ":") && append_plain(format, out, &index) &&
              base_buffer_append_string(out, ":false");
-        *known = ok && *known && index && !values->dictionary && !strchr("nb", values->format[0]) && strchr("cCsSiIlL", *format);
+        *known = ok && *known && index && !values->dictionary && !strchr("nb", values->format[0]) &&
+                 strchr("cCsSiIlL", *format);
         return ok;
     }
     if (dim > 0 && s->n_children == 1 && !s->children[0]->dictionary && !is_variable(s->children[0]->format))
@@ -122,6 +123,8 @@ static const char *stored_as(wire_span field)
         const char *key, *value, *name;
     } ways[] = {{"lance-encoding:blob", NULL, "blobs"},
                 {"ARROW:extension:name", "lance.blob.v2", "blobs"},
+                {"ARROW:extension:name", "lance.json", "binary JSON"},
+                {"ARROW:extension:name", "arrow.json", "binary JSON"},
                 {"lance-encoding:packed", "true", "packed structs"},
                 {"packed", "true", "packed structs"}};
     wire_field entry;
@@ -249,8 +252,8 @@ static lancelet_status put_field(field_list *l, const struct ArrowSchema *s, uin
     RETURN_IF_ERROR(check_field(l, s, depth == 0));
     RETURN_IF_ERROR(check_children(l, s));
     bool ok = append_logical(s, &logical, &known);
-    ok = ok && wire_put_string(out, 2, name) && (id == 0 || wire_put_varint(out, 3, id)) && wire_put_varint(out, 4, parent) &&
-         wire_put_bytes(out, 5, logical.data, logical.size) &&
+    ok = ok && wire_put_string(out, 2, name) && (id == 0 || wire_put_varint(out, 3, id)) &&
+         wire_put_varint(out, 4, parent) && wire_put_bytes(out, 5, logical.data, logical.size) &&
          (!(s->flags & ARROW_FLAG_NULLABLE) || wire_put_varint(out, 6, 1)) &&
          (encoding == 0 || wire_put_varint(out, 7, encoding));
     base_buffer_free(&logical);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lance/table/rows.h"
 #include "lance/table/tags.h"
 
 /* Field `at` and those below it, depth first, appended to t->depth_first; as deep as table_schema_build allowed. */
@@ -32,8 +33,21 @@ static lancelet_status order_fields(lancelet_table *t, lancelet_error *err)
     return LANCELET_OK;
 }
 
+/* Of a legacy table not even the number of rows is known, so it is not opened at all. */
+static lancelet_status refuse_legacy(const char *path, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_UNSUPPORTED,
+                     "%s is a legacy Lance table (file version 0.1 or 0.2), which is not read; rewrite it with pylance: "
+                     "import lance; lance.write_dataset(lance.dataset(\"%s\").to_table(), \"new.lance\")",
+                     path, path);
+}
+
 lancelet_status table_make(const char *path, table_manifest *m, lancelet_table **out, lancelet_error *err)
 {
+    if (m->legacy) {
+        table_manifest_free(m);
+        return refuse_legacy(path, err);
+    }
     lancelet_table *t = base_calloc(1, sizeof *t);
     if (!t || pthread_mutex_init(&t->lock, NULL) != 0) {
         base_free(t);
@@ -169,9 +183,8 @@ static lancelet_status open_file(const lancelet_table *t, const table_fragment *
     return LANCELET_OK;
 }
 
-/* The data file of a fragment that has a field, and where in its list; NULL when none has. Negative ids (dropped columns,
- * system columns) never match. Mostly a file has the schema's fields in their order: `guess` is looked at first. */
-static const table_data_file *file_of(const table_fragment *f, int32_t field, size_t guess, size_t *at)
+/* Negative ids (dropped columns, system columns) never match. */
+const table_data_file *table_file_of(const table_fragment *f, int32_t field, size_t guess, size_t *at)
 {
     for (size_t i = 0; i < f->n_files; i++) {
         const table_data_file *d = &f->files[i];
@@ -194,7 +207,7 @@ lancelet_status table_locate(const lancelet_table *t, size_t fragment, size_t co
     for (size_t i = 0; i < c->n; i++) {
         const table_field *field = &t->manifest.fields[c->field[i]];
         size_t at;
-        const table_data_file *d = file_of(f, field->id, c->field[i], &at);
+        const table_data_file *d = table_file_of(f, field->id, c->field[i], &at);
         file_columns[i] = LANCE_NO_COLUMN;
         if (!d || at >= d->n_columns || d->columns[at] < 0)
             continue;

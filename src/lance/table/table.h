@@ -87,6 +87,7 @@ typedef struct table_manifest {
     size_t n_fragments;
     size_t *by_id;                       /* [n_fragments] indices of fragments, ascending by fragment id */
     size_t n_slots;                      /* data files of all fragments */
+    bool legacy;                         /* some are of the file versions before 2.0 */
     lancelet_key_value *config;          /* [n_config] */
     lancelet_key_value *schema_metadata; /* [n_schema_metadata] */
     size_t n_config, n_schema_metadata;

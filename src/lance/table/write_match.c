@@ -1,6 +1,6 @@
-/* write_match.c - which column of a table, and which field of it, each part of the rows to add belongs to. LanceDB finds them
- * the same way: columns and struct fields by name, in any order; the names of list items and map entries do not count. A
- * column that is stored as a dictionary takes plain values too, and a plain one takes dictionaries. */
+/* write_match.c - which column of a table, and which field of it, each part of the rows to add belongs to. LanceDB finds
+ * them the same way: columns and struct fields by name, in any order; the names of list items and map entries do not
+ * count. A column that is stored as a dictionary takes plain values too, and a plain one takes dictionaries. */
 #include <string.h>
 
 #include "lance/table/write.h"
@@ -65,7 +65,8 @@ static lancelet_status match_leaf(matcher *m, place p, const struct ArrowSchema 
     const struct ArrowSchema *b = rows->dictionary ? rows->dictionary : rows;
     wire_span logical = wire_bytes(m->target->fields[p.field], 5);
     if (is_format(a, "n") && (logical.size != 4 || memcmp(logical.data, "null", 4) != 0))
-        return base_fail(m->err, LANCELET_UNSUPPORTED, "the column '%s' of %s is of the Lance type '%.*s', which is not written",
+        return base_fail(m->err, LANCELET_UNSUPPORTED,
+                         "the column '%s' of %s is of the Lance type '%.*s', which is not written",
                          m->column, m->target->path, (int)logical.size, (const char *)logical.data);
     bool list = arrow_list_size(a) >= 0;
     if (!is_format(a, b->format) || a->n_children != b->n_children ||
