@@ -18,16 +18,21 @@ static void append(arrow_builder *b, size_t column, uint8_t byte, const uint8_t 
     bool ok = true;
     if (byte % 5 == 0)
         ok = arrow_append_null(b);
-    else if (column == 12)
-        ok = arrow_append_bytes(b, wide, sizeof wide);
+    else if (column == 12) {
+        const void *buffers[2] = {NULL, wide};
+        struct ArrowArray one = {.length = 1, .n_buffers = 2, .buffers = buffers};
+        ok = arrow_append_from(b, b->schema, &one, 0);
+    }
     else if (column == 6)
         ok = arrow_append_bytes(b, "aB\303\274%_dog", byte % 9 == 3 ? 2 : byte % 9);
     else if (column == 7)
         ok = arrow_append_bytes(b, rest, n > 3 ? 3 : n);
     else if (column == 4 || column == 5)
         ok = arrow_append_double(b, byte == 7 ? 1e308 * 10 : byte == 11 ? -0.0 : (double)byte / 3 - 20);
-    else if (column == 8 || column == 2)
+    else if (column == 8)
         ok = arrow_append_int(b, byte & 1);
+    else if (column == 2 || column == 3)
+        ok = arrow_append_int(b, byte);
     else
         ok = arrow_append_int(b, byte == 255 && column != 1 && column != 9 ? INT64_MAX : (int64_t)byte - 120);
     if (!ok)

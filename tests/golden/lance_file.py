@@ -240,7 +240,7 @@ def nested(n, maps):
         "list_vector": column(lambda i: list_of(lambda k: R.choice([None, [1.5, None]])), pa.list_(pa.list_(pa.float32(), 2))),
         "list_empty": column(lambda i: None if i % 2 else [], pa.list_(pa.int32())),
         "struct": column(struct_of, item),
-        "struct_list": column(lambda i: None if i % 5 == 0 else {"x": list_of(struct_of, 2), "y": i},
+        "struct_list": column(lambda i: None if i % 5 == 0 else {"x": list_of(struct_of, 2), "y": i % 120},
                               pa.struct([("x", pa.list_(item)), ("y", pa.int8())])),
         "packed": column(lambda i: None if i % 5 == 0 else {"a": i, "b": i / 4},
                          pa.struct([("a", pa.int32()), ("b", pa.float64())]), packed="true"),

@@ -117,12 +117,18 @@ def test_columns_of_every_type(t):
         "bytes": pa.array([b"\xff\0"] * 4), "date": pa.array([day.date()] * 4), "nothing": pa.nulls(4)}))
 
 
-def test_older_file_versions_are_refused_in_one_sentence(t):
+def test_older_file_versions_are_refused_in_one_sentence_where_they_must_be(t):
+    add = ["index", "--append", picture(t.tmp, "a.ppm", 1), *MODEL]
     for version in ("legacy", "2.0"):
-        db = t.tmp / version
-        lancedb.connect(str(db)).create_table("pictures", pa.table({"vector": vectors(4), "text": ["a"] * 4}),
-                                              storage_options={"new_table_data_storage_version": version})
-        for command in (["search", "x", *MODEL], ["table", "export"], ["show", "0"],
-                        ["index", "--append", picture(t.tmp, "a.ppm", 1), *MODEL]):
-            _, _, err = run(t, db, (2,), *command)
-            assert "2.1 and 2.2 are read" in err, err
+        lancedb.connect(str(t.tmp / version)).create_table("pictures", pa.table({"vector": vectors(4), "text": ["a"] * 4}),
+                                                           storage_options={"new_table_data_storage_version": version})
+    for command in (["search", "x", *MODEL], ["table", "export"], ["show", "0"], add):
+        _, _, err = run(t, t.tmp / "legacy", (2,), *command)
+        assert "lance.write_dataset(" in err, err
+    db = t.tmp / "2.0"
+    for command in (["search", "x", *MODEL], ["table", "export"], ["sample"]):
+        run(t, db, (0,), *command)
+    _, _, err = run(t, db, (2,), *add)
+    assert "picask table optimize --upgrade 2.1" in err, err
+    run(t, db, (0,), "table", "optimize", "--upgrade", "2.1")
+    run(t, db, (0,), *add)

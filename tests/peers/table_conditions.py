@@ -285,7 +285,7 @@ def compare(t, n, seed):
         our_rows = our_refusal = None
         try:
             our_rows = sorted(ours.scan(columns=["id"], condition=condition)["id"].to_pylist())
-        except lancelet.Error as e:
+        except (lancelet.Error, pa.ArrowException) as e:  # before the first batch, and within a stream
             our_refusal = str(e)
         accepted += rows is not None and our_rows is not None
         verdict = judge(condition, rows, refusal, our_rows, our_refusal)

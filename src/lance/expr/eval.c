@@ -151,14 +151,18 @@ static lancelet_status logic(expr_context *c, const expr_node *node, expr_vector
             break;
         if (k == 0)
             memcpy(out->truth, v.truth, c->n);
-        else if (is_and)
-            for (size_t i = 0; i < c->n; i++)
+        else if (is_and) /* whole vectors, beyond n too: compilers make vector code of loops whose length they know */
+            for (size_t i = 0; i < EXPR_BLOCK; i++)
                 out->truth[i] = out->truth[i] < v.truth[i] ? out->truth[i] : v.truth[i];
         else
-            for (size_t i = 0; i < c->n; i++)
+            for (size_t i = 0; i < EXPR_BLOCK; i++)
                 out->truth[i] = out->truth[i] > v.truth[i] ? out->truth[i] : v.truth[i];
-        for (size_t i = 0; i < c->n; i++)
-            mask.truth[i] = (uint8_t)((out->truth[i] != decided) & (!active || active[i]));
+        if (k + 1 == node->n)
+            break;
+        for (size_t i = 0; i < EXPR_BLOCK; i++)
+            mask.truth[i] = out->truth[i] != decided;
+        for (size_t i = 0; active && i < c->n; i++)
+            mask.truth[i] &= active[i];
         c->active = mask.truth;
     }
     c->active = active;

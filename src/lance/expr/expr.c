@@ -149,8 +149,11 @@ static bool append(arrow_builder *b, expr_type t, const expr_vector *v, size_t i
     case EXPR_STRING:
     case EXPR_BINARY:
         return arrow_append_bytes(b, v->s[i].p, v->s[i].n);
-    case EXPR_DECIMAL:
-        return arrow_append_bytes(b, &v->w[i], b->width); /* narrower decimals: the low bytes */
+    case EXPR_DECIMAL: { /* narrower ones: the low bytes */
+        const void *buffers[2] = {NULL, &v->w[i]};
+        struct ArrowArray one = {.length = 1, .n_buffers = 2, .buffers = buffers};
+        return arrow_append_from(b, b->schema, &one, 0);
+    }
     case EXPR_LIST:
     case EXPR_STRUCT:
         return arrow_append_from(b, t.schema, v->item[i].array, v->item[i].row);
