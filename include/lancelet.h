@@ -366,7 +366,10 @@ typedef struct lancelet_upsert_report {
 } lancelet_upsert_report;
 /* LanceDB's merge_insert(keys).when_matched_update_all().when_not_matched_insert_all(): a row of `rows` whose keys (columns
  * of integers, text, binary or bool; a null key matches none) are there replaces that row, another is added. INVALID when
- * two rows of `rows` have the same keys. The stream is consumed and released, also on failure; report may be NULL. */
+ * two rows of `rows` have the same keys or two rows of the table those of one, and when `rows` lacks a column of the table
+ * (LanceDB changes both rows, and keeps the old values). In memory stand the keys of `rows`. When another writer was first,
+ * rows that it added under the same keys are replaced too. The stream is consumed and released, also on failure; report may
+ * be NULL. */
 lancelet_status lancelet_table_upsert(const lancelet_table *table, const char *const *keys, size_t n_keys,
                                       struct ArrowArrayStream *rows, const lancelet_write_options *options,
                                       lancelet_upsert_report *report, lancelet_table **out, lancelet_error *err);

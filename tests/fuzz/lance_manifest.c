@@ -1,5 +1,5 @@
 /* lance_manifest.c - fuzz target: any bytes as a version's manifest. What parses becomes a table without files, whose schema,
- * transaction and flags are looked at, and a next manifest is derived from it, which must parse too. */
+ * indexes, transaction and flags are looked at, and a next manifest is derived from it, which must parse too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +32,36 @@ static void derive(const lancelet_table *t)
     base_buffer_free(&bytes);
 }
 
+/* What is told of columns and indexes. */
+static void look(const lancelet_table *t)
+{
+    lancelet_error err;
+    lancelet_index *index;
+    size_t n;
+    if (lancelet_table_indices(t, &index, &n, &err) == LANCELET_OK) {
+        for (size_t i = 0; i < n; i++)
+            if (index[i].fragments > t->manifest.n_fragments || index[i].segments == 0 || strlen(index[i].name) > 1 << 30)
+                abort();
+        lancelet_free(index);
+    }
+    size_t fields = 0;
+    for (size_t i = 0; i < t->manifest.n_top; i++) {
+        lancelet_metric metric;
+        const struct ArrowSchema *column = t->schema.children[i];
+        (void)lancelet_table_index_metric(t, column->name, &metric);
+        (void)!table_check_readable_column(t, i, &err);
+        struct ArrowArray nulls;
+        if (table_nulls(column, 3, &nulls, &err) == LANCELET_OK) {
+            if (nulls.length != 3)
+                abort();
+            arrow_array_release(&nulls);
+        }
+        fields += t->columns[i].n;
+    }
+    if (fields > t->manifest.n_fields)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     lancelet_error err;
@@ -55,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!table_manifest_fragment(&t->manifest, t->manifest.fragments[i].id))
             abort();
     (void)table_transaction_operation(t->manifest.transaction);
+    look(t);
     derive(t);
     lancelet_table_destroy(t);
     return 0;

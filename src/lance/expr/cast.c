@@ -281,7 +281,7 @@ static size_t float_text(expr_type t, double d, char out[40])
     if (isinf(d))
         return (size_t)snprintf(out, 40, d < 0 ? "-inf" : "inf");
     size_t n = t.width == 64 ? base_format_double(d, out) : base_format_float((float)d, out);
-    if (!strpbrk(out, ".e"))
+    if (t.width > 16 && !strpbrk(out, ".e")) /* float16 is written without */
         n += (size_t)snprintf(out + n, 40 - n, ".0");
     return n;
 }

@@ -157,7 +157,7 @@ static lancelet_status list_function(expr_maker *m, expr_node *call)
 {
     expr_node *list = call->child[0];
     if (call->function->id == FN_ARRAY_LENGTH) {
-        call->type = EXPR_INT64;
+        call->type = (expr_type){.kind = EXPR_UINT, .width = 64};
         return list->type.kind == EXPR_LIST && list->type.schema ? LANCELET_OK : argument(m, call, 0, "a list");
     }
     call->type = EXPR_BOOLEAN;

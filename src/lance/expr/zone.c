@@ -121,8 +121,8 @@ static int32_t rule_east(const zone *z, int64_t at)
     expr_civil_from_days(local >= 0 ? local / 86400 : -((86399 - local) / 86400), &year, &month, &day);
     int64_t on = change_in(&z->to_daylight, year) - z->standard_east;
     int64_t off = change_in(&z->to_standard, year) - z->daylight_east;
-    bool daylight = on < off ? at >= on && at < off : at >= on || at < off;
-    return daylight ? z->daylight_east : z->standard_east;
+    bool summer = on < off ? at >= on && at < off : at >= on || at < off;
+    return summer ? z->daylight_east : z->standard_east;
 }
 
 /* ---- the file ---- */
