@@ -222,6 +222,8 @@ bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
 	$(Q)$(BENCH_VENV)/bin/python bench/search.py
 	$(Q)$(BENCH_VENV)/bin/python bench/lance_search.py
+	$(Q)$(BENCH_VENV)/bin/python bench/lance_append.py
+	$(Q)$(BENCH_VENV)/bin/python bench/lance_small_appends.py
 	$(Q)$(BENCH_VENV)/bin/python bench/clip.py
 	$(Q)bench/size.sh
 

@@ -197,9 +197,12 @@ typedef struct lancelet_version {
     const char *operation; /* what made it: "Append", "Delete", ...; "" where the manifest does not say */
     const char *problem;   /* NULL, or why its manifest cannot be read: one sentence */
 } lancelet_version;
-/* All versions whose manifests are there, oldest first, also of a table whose newest is broken. *out [n] is the caller's:
+/* The newest `limit` of the versions whose manifests are there (SIZE_MAX: all), oldest first, also of a table whose newest is
+ * broken; *total, unless it is NULL: how many are there. Each manifest that is told of is read whole and names every
+ * fragment, so of a table with thousands of both ask for few, or for none where the number is enough. *out [n] is the caller's:
  * lancelet_free, in one piece. NOT_FOUND when there is no table at `path`. */
-lancelet_status lancelet_versions(const char *path, lancelet_version **out, size_t *n, lancelet_error *err);
+lancelet_status lancelet_versions(const char *path, size_t limit, lancelet_version **out, size_t *n, size_t *total,
+                                  lancelet_error *err);
 
 typedef struct lancelet_tag {
     const char *name;
@@ -316,14 +319,15 @@ typedef struct lancelet_change {
  * does not open there. Never fails. */
 bool lancelet_column_name_ok(const char *name);
 
-/* Makes a new table at `path` (file version 2.1) with the schema of `rows` and its metadata; `rows` may have no
- * batch. The stream is consumed and released, also on failure. CONFLICT when there is a table already.
+/* Makes a new table at `path` with the schema of `rows` and its metadata, in file version 2.1, or 2.2 where the schema
+ * holds a map; `rows` may have no batch. The stream is consumed and released, also on failure. CONFLICT when there is a
+ * table already.
  * Written are numbers, bool, null, (large_)utf8, (large_)binary, fixed-size binary, decimals of 128 and 256 bits, dates,
- * times, timestamps, durations, dictionaries of those, fixed-size lists of all but text, binary and null, lists, structs,
- * and (into tables of file version 2.2) maps; extension types as their storage, their names kept. Another type is
- * UNSUPPORTED and named. INVALID is what other Lance libraries would refuse or fail on: text, config or metadata that are not UTF-8; two columns of one name; a name
- * with '.' or '`' in it; the names _rowid, _rowaddr, _rowoffset, _row_created_at_version and
- * _row_last_updated_at_version. */
+ * times, timestamps, durations, dictionaries of those, fixed-size lists of all but text, binary and null, also in one
+ * another, lists, structs, and (into tables of file version 2.2) maps; extension types as their storage, their names kept.
+ * Another type is UNSUPPORTED and named. INVALID is what other Lance libraries would refuse or fail on: text, config or
+ * metadata that are not UTF-8; two columns of one name; a name with '.' or '`' in it; the names _rowid, _rowaddr,
+ * _rowoffset, _row_created_at_version and _row_last_updated_at_version. */
 lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream *rows,
                                       const lancelet_key_value *config, size_t n_config,
                                       const lancelet_write_options *options, lancelet_table **out,

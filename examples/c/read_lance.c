@@ -5,6 +5,7 @@
  *     ./read_lance data/pictures.lance "text like '%dog%' and width > 640" uri text
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,12 +48,21 @@ static int64_t integer_at(char format, const void *v, int64_t i)
                            : ((const int64_t *)v)[i]; /* 'L' has the same bits */
 }
 
+/* With the digits that give the same number back; JSON has no NaN or infinity. */
+static void print_float(double v, int digits)
+{
+    if (isfinite(v))
+        printf("%.*g", digits, v);
+    else
+        fputs("null", stdout);
+}
+
 static void print_number(char format, const void *v, int64_t i)
 {
     if (format == 'f')
-        printf("%g", (double)((const float *)v)[i]);
+        print_float((double)((const float *)v)[i], 9);
     else if (format == 'g')
-        printf("%g", ((const double *)v)[i]);
+        print_float(((const double *)v)[i], 17);
     else if (format == 'L')
         printf("%" PRIu64, (uint64_t)integer_at(format, v, i));
     else

@@ -1,6 +1,6 @@
 /* array.c - reading values out of an ArrowArray. The array has passed arrow_check or is one of ours, and i is within
- * its length; the reader's own checks are of types and nulls. A dictionary column is read as the values that it stands for.
- * Values need not be aligned in memory. */
+ * its length; the reader's own checks are of types and nulls. A dictionary column is read as the values that it
+ * stands for. Values need not be aligned in memory. */
 #include <string.h>
 
 #include "arrow/arrow.h"

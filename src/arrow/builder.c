@@ -1,7 +1,7 @@
-/* builder.c - columns built value by value. A validity bitmap is made at the first null only. Nested types have a builder a
- * child; below a null list of fixed size or struct stand empty values (0, "", no items), so that a child that may not be null
- * has none. A dictionary column keeps its values in a child too, each once. An append that fails half-way takes back what its
- * children have got. builder_finish.c makes the array. */
+/* builder.c - columns built value by value. A validity bitmap is made at the first null only. Nested types have a
+ * builder a child; below a null list of fixed size or struct stand empty values (0, "", no items), so that a child
+ * that may not be null has none. A dictionary column keeps its values in a child too, each once. An append that
+ * fails half-way takes back what its children have got. builder_finish.c makes the array. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -335,8 +335,8 @@ static const void *value_bytes(const arrow_builder *values, int64_t i, uint8_t *
     return *n ? values->values.data + begin : (const uint8_t *)"";
 }
 
-/* Appends a row that stands for the value which was just put behind those of the dictionary (`added`: it was), or for an
- * equal one that is there already. */
+/* Appends a row that stands for the value which was just put behind those of the dictionary (`added`: it was), or
+ * for an equal one that is there already. */
 static bool append_last_value(arrow_builder *b, bool added)
 {
     static const uint64_t one = 1;

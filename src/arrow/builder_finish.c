@@ -1,5 +1,5 @@
-/* builder_finish.c - what was built becomes an ArrowArray, whose release callback frees the buffers. Children are arrays of their
- * own, which a consumer may move out. */
+/* builder_finish.c - what was built becomes an ArrowArray, whose release callback frees the buffers. Children are
+ * arrays of their own, which a consumer may move out. */
 #include "arrow/arrow.h"
 #include "arrow/type.h"
 #include "base/hash.h"

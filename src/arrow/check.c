@@ -1,6 +1,6 @@
 /* check.c - arrays handed in by other producers, before anything is read. The C data interface carries no buffer
- * sizes, so pointers must be trusted to be as long as the lengths say; what can be checked is that those lengths, counts
- * and offsets agree with each other and with the schema. */
+ * sizes, so pointers must be trusted to be as long as the lengths say; what can be checked is that those lengths,
+ * counts and offsets agree with each other and with the schema. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -57,8 +57,8 @@ static lancelet_status check_buffers(const struct ArrowArray *a, arrow_type t, l
         return base_fail(err, LANCELET_CORRUPT, "no buffers");
     if (!a->buffers[0] && a->null_count > 0)
         return base_fail(err, LANCELET_CORRUPT, "%" PRId64 " nulls and no validity buffer", a->null_count);
-    bool fixed = t.kind == ARROW_BOOL || t.kind == ARROW_DICTIONARY || t.kind == ARROW_SIGNED || t.kind == ARROW_UNSIGNED ||
-                 t.kind == ARROW_FLOAT || (t.kind == ARROW_FIXED && t.width > 0);
+    bool fixed = t.kind == ARROW_BOOL || t.kind == ARROW_DICTIONARY || t.kind == ARROW_SIGNED ||
+                 t.kind == ARROW_UNSIGNED || t.kind == ARROW_FLOAT || (t.kind == ARROW_FIXED && t.width > 0);
     if (fixed && !a->buffers[1] && a->length > 0)
         return base_fail(err, LANCELET_CORRUPT, "no values buffer");
     return LANCELET_OK;
@@ -91,8 +91,9 @@ static lancelet_status check_dictionary(const struct ArrowSchema *s, const struc
             continue;
         int64_t at = arrow_dictionary_index(a, t, i);
         if (at < 0 || at >= a->dictionary->length)
-            return base_fail(err, LANCELET_CORRUPT, "row %" PRId64 " is value %" PRId64 " of a dictionary of %" PRId64, i,
-                             at, a->dictionary->length);
+            return base_fail(err, LANCELET_CORRUPT,
+                             "row %" PRId64 " is value %" PRId64 " of a dictionary of %" PRId64, i, at,
+                             a->dictionary->length);
     }
     return LANCELET_OK;
 }
@@ -131,8 +132,8 @@ static lancelet_status check_one(const struct ArrowSchema *s, const struct Arrow
                          a->n_children, s->n_children);
     if (a->n_children > 0 && (!a->children || !s->children))
         return base_fail(err, LANCELET_CORRUPT, "no children");
-    if (strcmp(s->format, "+m") == 0 && (!s->children[0] || !s->children[0]->format ||
-         strcmp(s->children[0]->format, "+s") != 0 ||
+    if (strcmp(s->format, "+m") == 0 &&
+        (!s->children[0] || !s->children[0]->format || strcmp(s->children[0]->format, "+s") != 0 ||
          s->children[0]->n_children != 2))
         return base_fail(err, LANCELET_CORRUPT, "a map that is no list of keys and values");
     if (t.kind == ARROW_DICTIONARY)

@@ -6,6 +6,8 @@
 
 #include "arrow/arrow.h"
 
+enum { DEEPEST_SCHEMA = 64 };
+
 void arrow_array_release(struct ArrowArray *a)
 {
     if (a && a->release)
@@ -208,6 +210,17 @@ static lancelet_status stream_open(const struct ArrowArrayStream *s, lancelet_er
     return s->release ? LANCELET_OK : base_fail(err, LANCELET_INVALID, "the stream was released already");
 }
 
+/* What every reader of a schema relies on. */
+static bool schema_is_whole(const struct ArrowSchema *s, int depth)
+{
+    bool whole = s && s->format && s->release && depth < DEEPEST_SCHEMA && s->n_children >= 0 &&
+                 (s->n_children == 0 || s->children) &&
+                 (!s->dictionary || schema_is_whole(s->dictionary, depth + 1));
+    for (int64_t i = 0; whole && i < s->n_children; i++)
+        whole = schema_is_whole(s->children[i], depth + 1);
+    return whole;
+}
+
 lancelet_status arrow_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out, lancelet_error *err)
 {
     RETURN_IF_ERROR(stream_open(s, err));
@@ -217,6 +230,12 @@ lancelet_status arrow_stream_schema(struct ArrowArrayStream *s, struct ArrowSche
         return stream_failure(s, e, "schema", err);
     if (!schema.release)
         return base_fail(err, LANCELET_CORRUPT, "the stream gave a schema that is released already");
+    if (!schema_is_whole(&schema, 0)) {
+        arrow_schema_release(&schema);
+        return base_fail(err, LANCELET_CORRUPT,
+                         "the stream gave a schema with a part that has no format or is released, or more than %d deep",
+                         DEEPEST_SCHEMA);
+    }
     *out = schema;
     return LANCELET_OK;
 }

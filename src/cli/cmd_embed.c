@@ -139,8 +139,7 @@ static int choose_model(cli *c, char **name)
         if (status != LANCELET_OK && (status != LANCELET_NOT_FOUND || c->table_given))
             code = cli_fail_error(&err);
         else if (!of_table)
-            code = cli_fail("table '%s' (%zu numbers a row) does not say which model made it; give -m NAME",
-                            c->table, picask_table_dim(table));
+            code = cli_fail("table '%s' does not say which model made it; give -m NAME", c->table);
         else
             *name = base_strdup(of_table);
         picask_table_destroy(table);

@@ -314,7 +314,7 @@ static int run_search(cli *c)
         picask_status status = search(table, &q, &results, &err);
         if (status != LANCELET_OK) {
             code = cli_fail_error(&err);
-            if (status == LANCELET_NOT_FOUND && q.has_id && q.search.n_columns == 0)
+            if (status == LANCELET_NOT_FOUND && q.has_id)
                 code = CLI_NOTHING;
         }
     }

@@ -31,6 +31,17 @@ static int run_create(cli *c)
         LANCELET_OK)
         return cli_fail_error(&err);
     const char *model = picask_table_model_name(table);
+    if (c->json) {
+        cli_text t = {0};
+        cli_put(&t, "{\"name\":");
+        cli_put_json(&t, c->table);
+        cli_putf(&t, ",\"dim\":%zu,\"model\":", picask_table_dim(table));
+        cli_put_json(&t, model);
+        cli_put(&t, "}\n");
+        code = cli_print(&t);
+        picask_table_destroy(table);
+        return code;
+    }
     cli_say(c, "made table '%s' for vectors of %zu numbers%s%s in %s", c->table, picask_table_dim(table),
             model ? " of " : "", model ? model : "", db);
     picask_table_destroy(table);

@@ -149,15 +149,14 @@ static void put_vectors(cli_text *line, const picask_table *table, const struct 
 
 /* What lies beside the version that is shown. */
 typedef struct history {
-    lancelet_version *versions; /* [n_versions] */
     lancelet_tag *tags;         /* [n_tags] */
     lancelet_index *indices;    /* [n_indices] of the version */
-    size_t n_versions, n_tags, n_indices;
+    size_t n_tags, n_indices;
+    size_t versions; /* kept, of the table */
 } history;
 
 static void history_free(history *h)
 {
-    lancelet_free(h->versions);
     lancelet_free(h->tags);
     lancelet_free(h->indices);
 }
@@ -165,10 +164,13 @@ static void history_free(history *h)
 static int read_history(const lancelet_table *lance, history *h)
 {
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    lancelet_version *none = NULL; /* their number is enough */
+    size_t n = 0;
     picask_error err;
     lancelet_table_get_info(lance, &info);
-    if (lancelet_versions(info.path, &h->versions, &h->n_versions, &err) != LANCELET_OK ||
-        lancelet_tags(info.path, &h->tags, &h->n_tags, &err) != LANCELET_OK ||
+    lancelet_status status = lancelet_versions(info.path, 0, &none, &n, &h->versions, &err);
+    lancelet_free(none);
+    if (status != LANCELET_OK || lancelet_tags(info.path, &h->tags, &h->n_tags, &err) != LANCELET_OK ||
         lancelet_table_indices(lance, &h->indices, &h->n_indices, &err) != LANCELET_OK)
         return cli_fail_error(&err);
     return 0;
@@ -231,13 +233,13 @@ static void put_text(cli_text *t, const cli *c, const picask_table *table, const
     put_vectors(&line, table, schema);
     put_line(t, "vectors", &line, c);
     cli_putf(&line, "%llu of %s UTC", (unsigned long long)info.version, cli_time(info.timestamp_us, time));
-    if (h->n_versions > 1)
-        cli_putf(&line, "; %s versions are kept", cli_count(h->n_versions, number));
+    if (h->versions > 1)
+        cli_putf(&line, "; %s versions are kept", cli_count(h->versions, number));
     put_line(t, "version", &line, c);
     put_tags(t, c, h);
-    cli_putf(&line, "%s in %llu file%s", cli_size(info.data_bytes, number),
-             (unsigned long long)info.data_files, info.data_files == 1 ? "" : "s");
-    cli_putf(&line, " of %llu fragment%s, Lance %s", (unsigned long long)info.fragments,
+    cli_putf(&line, "%s in ", cli_size(info.data_bytes, number));
+    cli_putf(&line, "%s file%s of ", cli_count(info.data_files, number), info.data_files == 1 ? "" : "s");
+    cli_putf(&line, "%s fragment%s, Lance %s", cli_count(info.fragments, number),
              info.fragments == 1 ? "" : "s", info.data_version ? info.data_version : "?");
     put_line(t, "files", &line, c);
     put_indices(t, c, h, info.fragments);
@@ -267,7 +269,7 @@ static void put_json_preprocess(cli_text *t, const picask_table *table)
 
 static void put_json_history(cli_text *t, const history *h)
 {
-    cli_putf(t, ",\"versions\":%zu,\"tags\":[", h->n_versions);
+    cli_putf(t, ",\"versions\":%zu,\"tags\":[", h->versions);
     for (size_t i = 0; i < h->n_tags; i++) {
         cli_put(t, i ? ",{\"tag\":" : "{\"tag\":");
         cli_put_json(t, h->tags[i].name);

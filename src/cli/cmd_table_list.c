@@ -46,7 +46,10 @@ static bool describe(listed *l, const char *name, const picask_table *table, con
     lancelet_table_get_info(picask_table_lance(table), &info);
     const char *model = picask_table_model_name(table);
     cli_count(info.rows, l->rows);
-    cli_count(picask_table_dim(table), l->dim);
+    if (picask_table_dim(table) > 0)
+        cli_count(picask_table_dim(table), l->dim);
+    else /* no column of vectors, or several and none of them the table's */
+        strcpy(l->dim, "-");
     cli_size(info.data_bytes, l->size);
     l->model = view_clean(model ? model : "-", model ? strlen(model) : 1);
     return l->name && l->model;

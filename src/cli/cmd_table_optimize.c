@@ -20,7 +20,7 @@ static int tell(const cli *c, const lancelet_compact_report *r, const lancelet_t
         cli_putf(&t,
                  "{\"fragments_before\":%llu,\"fragments_after\":%llu,\"rows\":%llu,\"version\":%llu,\"data_"
                  "version\":",
-                 (unsigned long long)r->fragments_before, (unsigned long long)r->fragments_after,
+                 (unsigned long long)before->fragments, (unsigned long long)now->fragments,
                  (unsigned long long)r->rows, (unsigned long long)now->version);
         cli_put_json(&t, now->data_version);
         cli_put(&t, "}\n");

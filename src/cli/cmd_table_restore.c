@@ -91,6 +91,7 @@ static int restore_version(cli *c, const char *which)
 
 static int run_restore(cli *c)
 {
+    char option[256];
     size_t n = 0;
     bool last_good = false;
     const char **operands = cli_operands(c, &n);
@@ -106,7 +107,8 @@ static int run_restore(cli *c)
                                   : "table restore takes a version and the table's name");
     if (!which && !last_good)
         return cli_fail("table restore needs a version or a tag: picask table restore 12; those there: "
-                        "picask table versions");
+                        "picask table versions%s",
+                        cli_table_option(c, option));
     int code = cli_table_named(c, name);
     if (code)
         return code;

@@ -11,6 +11,13 @@ static const cli_option options[] = {
     CLI_OPTIONS_END,
 };
 
+static void put_json(cli_text *t, const char *name, uint64_t version)
+{
+    cli_put(t, "{\"tag\":");
+    cli_put_json(t, name);
+    cli_putf(t, ",\"version\":%llu}\n", (unsigned long long)version);
+}
+
 /* *version: of the tag `name`, 0 where there is none. */
 static int find_tag(cli *c, const char *path, const char *name, uint64_t *version)
 {
@@ -27,10 +34,19 @@ static int find_tag(cli *c, const char *path, const char *name, uint64_t *versio
     return 0;
 }
 
+/* Of a tag that was made or taken away: an object where those are asked for. */
+static int tell_json(const char *name, uint64_t version)
+{
+    cli_text t = {0};
+    put_json(&t, name, version);
+    return cli_print(&t);
+}
+
 static int list_tags(cli *c, const char *path)
 {
     lancelet_tag *tags = NULL;
     size_t n = 0;
+    char option[256];
     picask_error err;
     cli_text t = {0};
     if (lancelet_tags(path, &tags, &n, &err) != LANCELET_OK)
@@ -40,9 +56,7 @@ static int list_tags(cli *c, const char *path)
         width = strlen(tags[i].name) > width ? strlen(tags[i].name) : width;
     for (size_t i = 0; i < n; i++) {
         if (c->json) {
-            cli_put(&t, "{\"tag\":");
-            cli_put_json(&t, tags[i].name);
-            cli_putf(&t, ",\"version\":%llu}\n", (unsigned long long)tags[i].version);
+            put_json(&t, tags[i].name, tags[i].version);
             continue;
         }
         cli_put_field(&t, tags[i].name);
@@ -55,7 +69,8 @@ static int list_tags(cli *c, const char *path)
     lancelet_free(tags);
     int code = cli_print(&t);
     if (code == 0 && n == 0) {
-        cli_say(c, "table '%s' has no tags; give its newest version a name: picask table tag NAME", c->table);
+        cli_say(c, "table '%s' has no tags; give its newest version a name: picask table tag NAME%s", c->table,
+                cli_table_option(c, option));
         code = CLI_NOTHING;
     }
     return code;
@@ -76,6 +91,8 @@ static int delete_tag(cli *c, const char *path, const char *name)
     }
     if (lancelet_tag_delete(path, name, &err) != LANCELET_OK)
         return cli_fail_error(&err);
+    if (c->json)
+        return tell_json(name, version);
     cli_say(c, "version %llu of '%s' is no longer tagged '%s'", (unsigned long long)version, c->table, name);
     return CLI_DONE;
 }
@@ -86,7 +103,7 @@ static int make_tag(cli *c, const char *path, const char *name, const char *whic
     picask_table *table = NULL;
     picask_error err;
     uint64_t before = 0;
-    if (name[strspn(name, "0123456789")] == '\0')
+    if (*name && name[strspn(name, "0123456789")] == '\0')
         return cli_fail("a tag of digits alone, '%s', would be taken for a version; give it a letter: picask "
                         "table tag v%s",
                         name, name);
@@ -99,6 +116,8 @@ static int make_tag(cli *c, const char *path, const char *name, const char *whic
     lancelet_table_get_info(picask_table_lance(table), &info);
     if (lancelet_table_tag(picask_table_lance(table), name, false, &err) != LANCELET_OK)
         code = cli_fail_error(&err);
+    else if (c->json)
+        code = tell_json(name, info.version);
     else if (before && before != info.version)
         cli_say(c, "version %llu of '%s' is tagged '%s' now, version %llu no longer",
                 (unsigned long long)info.version, c->table, name, (unsigned long long)before);

@@ -108,7 +108,7 @@ static int update(cli *c, picask_table *table, const assignments *a, const cli_f
     if (code)
         return code;
     if (picask_table_update(table, a->set, a->n, filter->condition, &updated, &err) != LANCELET_OK)
-        return cli_fail_error(&err);
+        return err.status == LANCELET_INVALID ? cli_fail("--set: %s", err.text) : cli_fail_error(&err);
     if (c->json) {
         cli_text t = {0};
         cli_putf(&t, "{\"updated\":%llu}\n", (unsigned long long)updated);
@@ -157,6 +157,7 @@ const cli_command cli_table_update = {
     "  picask table update --set \"text=lower(text)\" --where true\n"
     "\n"
     "A value is written as in a condition: numbers as they are, text in single quotes,\n"
-    "null, true, date '2026-03-01', or an expression of the row's old values.\n",
+    "null, true, date '2026-03-01', or an expression of the row's old values. It is cast to the\n"
+    "column's type as LanceDB does: 3.5 becomes 3 in a column of whole numbers.\n",
     run_update,
 };

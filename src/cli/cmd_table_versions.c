@@ -6,9 +6,12 @@
 
 #include "base/text.h"
 
+/* On a terminal unless -n says otherwise: more than a screen of them is no help, and each is a manifest to read. */
+#define SCREEN 50
+
 enum { LIMIT = 1 };
 static const cli_option options[] = {
-    {'n', "limit", "N", LIMIT, "only the newest N"},
+    {'n', "limit", "N", LIMIT, "only the newest N; on a terminal 50, else all"},
     CLI_OPTIONS_END,
 };
 
@@ -78,11 +81,11 @@ typedef struct layout {
     int version, rows, operation;
 } layout;
 
-static layout lay_out(const lancelet_version *versions, size_t from, size_t n)
+static layout lay_out(const lancelet_version *versions, size_t n)
 {
     layout l = {7, 4, 9};
     char number[32];
-    for (size_t i = from; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         int version = (int)strlen(cli_count(versions[i].version, number));
         int rows = (int)strlen(cli_count(versions[i].rows, number)),
             operation = (int)view_width(versions[i].operation);
@@ -93,11 +96,11 @@ static layout lay_out(const lancelet_version *versions, size_t from, size_t n)
     return l;
 }
 
-/* One cleaned line, cut to the terminal. */
-static void put_line(cli_text *t, const cli *c, const char *raw, const char *style)
+/* One cleaned line, cut to the terminal; a sentence is not cut. */
+static void put_line(cli_text *t, const cli *c, const char *raw, const char *style, bool sentence)
 {
     char *clean = raw ? view_clean(raw, strlen(raw)) : NULL;
-    char *cut = clean ? view_cut_end(clean, (size_t)c->out.columns) : NULL;
+    char *cut = clean ? view_cut_end(clean, sentence ? SIZE_MAX : (size_t)c->out.columns) : NULL;
     if (cut && style && c->out.styled)
         cli_putf(t, "\033[%sm%s\033[0m\n", style, cut);
     else
@@ -111,7 +114,7 @@ static void put_header(cli_text *t, const cli *c, const layout *l)
 {
     char *line = base_format("%*s  %-19s  %*s  %-*s  tags", l->version, "version", "time (UTC)", l->rows,
                              "rows", l->operation, "operation");
-    put_line(t, c, line, "2");
+    put_line(t, c, line, "2", false);
     base_free(line);
 }
 
@@ -130,20 +133,19 @@ static void put_aligned(cli_text *t, const cli *c, const lancelet_version *v, co
     size_t n = line ? strlen(line) : 0;
     while (n > 0 && line[n - 1] == ' ')
         line[--n] = '\0';
-    put_line(t, c, line, NULL);
+    put_line(t, c, line, NULL, v->problem != NULL);
     base_free(line);
 }
 
-static int print_versions(const cli *c, const lancelet_version *versions, size_t n, size_t limit,
+static int print_versions(const cli *c, const lancelet_version *versions, size_t n,
                           const lancelet_tag *tags, size_t n_tags)
 {
     cli_text t = {0};
-    size_t from = n > limit ? n - limit : 0;
-    layout l = lay_out(versions, from, n);
+    layout l = lay_out(versions, n);
     bool aligned = c->out.is_terminal && !c->json;
     if (aligned)
         put_header(&t, c, &l);
-    for (size_t i = n; i > from; i--) {
+    for (size_t i = n; i > 0; i--) {
         const lancelet_version *v = &versions[i - 1];
         char *names = tags_of(tags, n_tags, v->version);
         t.failed = t.failed || !names;
@@ -162,8 +164,9 @@ static int run_versions(cli *c)
 {
     lancelet_version *versions = NULL;
     lancelet_tag *tags = NULL;
-    size_t n = 0, n_tags = 0;
-    int64_t limit = INT64_MAX;
+    size_t n = 0, n_tags = 0, total = 0;
+    int64_t limit = c->out.is_terminal && !c->json ? SCREEN : INT64_MAX;
+    char shown[32], all[32], option[256];
     char *path = NULL;
     picask_error err;
     int code = cli_table_operand(c);
@@ -172,16 +175,19 @@ static int run_versions(cli *c)
             code = cli_number("--limit", c->argument[i].value, 1, INT64_MAX, &limit);
     if (code == 0)
         code = cli_table_path(c, &path);
-    if (code == 0 && (lancelet_versions(path, &versions, &n, &err) != LANCELET_OK ||
+    if (code == 0 && (lancelet_versions(path, (size_t)limit, &versions, &n, &total, &err) != LANCELET_OK ||
                       lancelet_tags(path, &tags, &n_tags, &err) != LANCELET_OK))
         code = cli_fail_table(c, &err);
     if (code == 0)
-        code = print_versions(c, versions, n, (size_t)limit, tags, n_tags);
+        code = print_versions(c, versions, n, tags, n_tags);
     if (code == 0 && n > 0 && versions[n - 1].problem)
         cli_say(c,
                 "the newest version of '%s' is broken; the last whole one comes back by: picask table "
-                "restore --last-good -t %s",
-                c->table, c->table);
+                "restore --last-good%s",
+                c->table, cli_table_option(c, option));
+    if (code == 0 && c->out.is_terminal && !c->json && n < total)
+        cli_say(c, "the newest %s of %s versions; all of them: picask table versions -n %zu%s",
+                cli_count(n, shown), cli_count(total, all), total, cli_table_option(c, option));
     lancelet_free(tags);
     lancelet_free(versions);
     base_free(path);

@@ -48,13 +48,19 @@ void cli_putf(cli_text *t, const char *format, ...)
     va_end(again);
 }
 
+/* Legal in JSON's strings, but a terminal obeys it: DEL, U+0080..9F, line separators, and what turns the writing around. */
+static bool moves_terminal(uint32_t code)
+{
+    return (code >= 0x7F && code < 0xA0) || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 void cli_put_ready_json(cli_text *t, const char *json, size_t n)
 {
-    /* DEL and U+0080..9F are legal in JSON's strings, but a terminal obeys them. */
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
         size_t used = base_utf8_decode(json + i, n - i, &code);
-        if (used && code >= 0x7F && code < 0xA0)
+        if (used && moves_terminal(code))
             cli_putf(t, "\\u%04x", (unsigned)code);
         else
             cli_put_bytes(t, json + i, used ? used : 1);

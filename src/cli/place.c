@@ -123,6 +123,7 @@ int cli_open_table(cli *c, picask_table **out)
     const char *db = cli_db(c);
     if (!db)
         return CLI_ERROR;
+    char option[256];
     picask_table_options options = PICASK_TABLE_OPTIONS_INIT;
     options.model = c->model;
     options.threads = c->threads;
@@ -130,7 +131,8 @@ int cli_open_table(cli *c, picask_table **out)
     picask_error err;
     if (c->at_version && base_parse_u64(c->at_version, strlen(c->at_version), &options.version)) {
         if (options.version == 0)
-            return cli_fail("there is no version 0; the versions: picask table versions");
+            return cli_fail("there is no version 0; the versions of '%s': picask table versions%s", c->table,
+                            cli_table_option(c, option));
     } else {
         options.tag = c->at_version;
     }

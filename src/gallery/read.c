@@ -104,7 +104,7 @@ static lancelet_status vectors_batch(void *arg, const struct ArrowSchema *s, con
     for (int64_t i = 0; i < batch->length && v->at < v->n; i++, v->at++)
         if (!gallery_read_vector(s->children[0], batch->children[0], batch->offset + i,
                                  v->out + v->at * v->dim, v->dim))
-            return base_fail(err, LANCELET_CORRUPT, "a row that is shared by another has no vector");
+            return base_fail(err, LANCELET_INVALID, "a row that is shared by another has no vector");
     return LANCELET_OK;
 }
 

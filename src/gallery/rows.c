@@ -112,7 +112,7 @@ lancelet_status gallery_fail_no_column(const picask_table *t, const char *column
     for (int64_t i = 0; i < t->schema.n_children && fits && b.size < 600; i++)
         fits = base_buffer_printf(&b, "%s%s", i ? ", " : "", t->schema.children[i]->name);
     lancelet_status status =
-        fits ? base_fail(err, LANCELET_NOT_FOUND, "no column '%s' in table '%s'; columns: %.*s", column,
+        fits ? base_fail(err, LANCELET_INVALID, "no column '%s' in table '%s'; columns: %.*s", column,
                          t->name, (int)b.size, b.data ? (const char *)b.data : "")
              : base_fail_memory(err);
     base_buffer_free(&b);

@@ -244,7 +244,7 @@ picask_status picask_search_id(picask_table *t, int64_t id, const picask_search_
     lancelet_status status = vector ? LANCELET_OK : base_fail_memory(err);
     if (status == LANCELET_OK)
         status = gallery_take_vectors(t, &address, 1, vector, err);
-    if (status == LANCELET_CORRUPT)
+    if (status == LANCELET_INVALID)
         status = base_fail(err, LANCELET_INVALID, "row %" PRId64 " of table '%s' has no vector", id, t->name);
     if (status == LANCELET_OK)
         status = gallery_results(t, &found, 1, NULL, 0, o.cancel, &row, err);

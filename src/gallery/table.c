@@ -160,7 +160,7 @@ static lancelet_status open_asked(const picask_table *t, lancelet_table **out, l
     o.version = t->asked_version;
     o.tag = t->asked_tag;
     lancelet_status status = lancelet_table_open(t->path, &o, out, err);
-    if (status != LANCELET_NOT_FOUND || lancelet_versions(t->path, &versions, &n, NULL) != LANCELET_OK)
+    if (status != LANCELET_NOT_FOUND || lancelet_versions(t->path, 0, &versions, &n, NULL, NULL) != LANCELET_OK)
         return status;
     lancelet_free(versions);
     if (t->asked_tag) /* a tag whose version is gone is no less than that to its user */

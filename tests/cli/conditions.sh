@@ -61,6 +61,10 @@ to_null() { expect_status 0 "$PICASK" table update --set text=null --in "$T/pict
 ok "null is a value, and --in chooses rows" to_null
 finds_updated() { expect_status 0 "$PICASK" search a dog -n 1 --json && json_lines "$T/out" 'rows[0]["id"] == 2'; }
 ok "updated rows keep their vectors" finds_updated
+cast() { expect_status 0 "$PICASK" table update --set width=3.5 --where "id = 2" && "$PICASK" search a dog --where "id = 2" --columns width --json >"$T/out" && json_lines "$T/out" 'rows[0]["width"] == 3'; }
+ok "a value is cast to the column's type, as LanceDB's update does" cast
+too_large() { says 2 "--set: " "$PICASK" table update --set "width=size * 1000000" --where "id = 2" && contains "$(cat "$T/err")" "does not fit into int32"; }
+ok "a value that only some row makes too large is named as --set's" too_large
 ok "text without quotes is told how to be quoted" says 2 "text stands in quotes: --set \"text='dog'\"" "$PICASK" table update --set text=dog --where "id = 1"
 ok "so is a time" says 2 "--set \"taken=timestamp '2026-01-01'\"" "$PICASK" table update --set taken=2026-01-01 --where "id = 1"
 ok "a value of another type is refused" says 2 "--set: the value of 'width': " "$PICASK" table update --set "width='wide'" --where "id = 1"

@@ -7,6 +7,7 @@ six_rows
 first_is() { contains "$(head -1 "$T/out")" "$1"; }
 words() { expect_status 0 "$PICASK" search a stop sign && first_is 000000252332.jpg && [ "$(wc -l <"$T/out")" -eq 6 ]; }
 ok "words find their picture first" words
+ok "an id that is not there is exit code 1, whatever columns are asked for" says 1 "has no row with id 99" "$PICASK" search --id 99 --columns width
 tsv() {
     expect_status 0 "$PICASK" search "a stop sign" -n 1 &&
         awk -F '\t' 'NF == 6 && $1 == 1 && $2 == 1 && $3 > 0 && $4 < 1 && $5 ~ /^\// && $6 == "a stop sign among the leaves" { good = 1 } END { exit !good }' "$T/out" &&

@@ -34,6 +34,8 @@ ok "table export --npy writes the vectors" export_npy
 
 create() { expect_status 0 "$PICASK" table create empty --model mini && expect_status 0 "$PICASK" table create numbers --dim 8 && expect_status 0 "$PICASK" table list --json && json_lines "$T/out" '{r["name"]: (r["dim"], r["model"], r["rows"]) for r in rows} == {"pictures": (384, "mini-1", 6), "empty": (384, "mini-1", 0), "numbers": (8, None, 0)}'; }
 ok "table create makes empty tables for a model or for a width" create
+create_json() { expect_status 0 "$PICASK" table create told --dim 3 --json && same "$(cat "$T/out")" '{"name":"told","dim":3,"model":null}' && "$PICASK" table drop -q told --yes; }
+ok "table create --json is an object" create_json
 ok "a table that exists is not made again" says 2 "'empty'" "$PICASK" table create empty
 ok "--dim and --model exclude each other" says 2 "exclude each other" "$PICASK" table create x --dim 3 --model mini
 ok "create needs a name" says 2 "needs a name" "$PICASK" table create

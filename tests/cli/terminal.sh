@@ -92,3 +92,15 @@ printf 'path\tcaption\n%s\tred \033[31m bell \007 csi \302\23331m end\n' "$HOME/
 "$PICASK" index -q "$T/hostile.tsv" -t hostile
 clean() { terminal 80 40 "NO_COLOR=1 $PICASK search x -t hostile --no-show; NO_COLOR=1 $PICASK show 0 -t hostile; NO_COLOR=1 $PICASK ask x -t hostile --no-show" && no_controls "$T/out" && contains "$(cat "$T/out")" "bell"; }
 ok "control characters of a caption never reach the terminal" clean
+
+many_versions() {
+    "$PICASK" table update -q -t hostile --set width=1 --where true && for _ in $(seq 50); do "$PICASK" table restore -q 1 hostile || return 1; done
+    terminal 80 24 "$PICASK table versions hostile" && contains "$(tail -1 "$T/out")" "the newest 50 of 52 versions; all of them: picask table versions -n 52 -t hostile" && [ "$(wc -l <"$T/out")" -eq 52 ] &&
+        terminal 80 24 "$PICASK table versions hostile -n 51" && [ "$(grep -c Restore "$T/out")" -eq 50 ] && same "$("$PICASK" table versions hostile | wc -l)" 52
+}
+ok "of many versions a terminal gets the newest 50 and how to see all" many_versions
+turned() {
+    printf 'path\tcaption\n%s\tto \342\200\256 right\n' "$HOME/p/000000013004.jpg" >"$T/turned.tsv" && "$PICASK" index -q "$T/turned.tsv" -t turned &&
+        expect_status 0 "$PICASK" table export turned --columns text && same "$(cat "$T/out")" '{"text":"to \u202e right"}'
+}
+ok "what turns the writing around is escaped in JSON" turned

@@ -12,6 +12,8 @@ fragments() { "$PICASK" table info --json | python3 -c 'import json, sys; print(
 optimized() { [ "$(fragments)" -gt 1 ] && expect_status 0 "$PICASK" table optimize && contains "$(cat "$T/err")" "8 rows written" && contains "$(cat "$T/err")" "1 deleted left out" && same "$(fragments)" 1 &&
     expect_status 0 "$PICASK" search a dog -n 1 --json && json_lines "$T/out" 'rows[0]["id"] == 2'; }
 ok "optimize puts fragments together and leaves deleted rows out" optimized
+told() { expect_status 0 "$PICASK" table optimize --json && json_lines "$T/out" 'rows[0]["fragments_before"] == rows[0]["fragments_after"] == 1 and rows[0]["rows"] == 0'; }
+ok "optimize --json counts the table's fragments, also where nothing is done" told
 nothing() { expect_status 0 "$PICASK" table optimize && contains "$(cat "$T/err")" "nothing to do"; }
 ok "a table in order is left alone" nothing
 upgraded() { expect_status 0 "$PICASK" table optimize --upgrade 2.2 --json && json_lines "$T/out" 'rows[0]["data_version"] == "2.2" and rows[0]["rows"] == 8' && expect_status 0 "$PICASK" search a dog; }

@@ -38,6 +38,9 @@ tag_moves() { expect_status 0 "$PICASK" table tag best six && contains "$(cat "$
 ok "a tag of that name moves, and says so" tag_moves
 tag_json() { expect_status 0 "$PICASK" table tag --json && json_lines "$T/out" '[r["tag"] for r in rows] == ["best", "six"] and rows[0]["version"] > rows[1]["version"]'; }
 ok "tag --json is an object a tag" tag_json
+tag_told() { expect_status 0 "$PICASK" table tag told six --json && json_lines "$T/out" 'len(rows) == 1 and rows[0]["tag"] == "told" and rows[0]["version"] > 0' &&
+    expect_status 0 "$PICASK" table tag --delete told --json && json_lines "$T/out" 'rows[0]["tag"] == "told"'; }
+ok "with --json a tag that is made or taken away is an object too" tag_told
 tag_deleted() { expect_status 0 "$PICASK" table tag --delete best && expect_status 1 "$PICASK" table tag --delete best && contains "$(cat "$T/err")" "has no tag 'best'"; }
 ok "tag --delete takes it away once" tag_deleted
 ok "a tag of digits is refused" says 2 "would be taken for a version" "$PICASK" table tag 12
@@ -51,6 +54,7 @@ restore_json() { "$PICASK" table delete -q --id 3 --yes && expect_status 0 "$PIC
 ok "restore --json names both versions" restore_json
 newest_restored() { before=$(newest) && expect_status 0 "$PICASK" table restore "$before" && contains "$(cat "$T/err")" "nothing to do" && same "$(newest)" "$before"; }
 ok "restoring the newest version does nothing" newest_restored
+ok "where the table has a name of its own, what helps names it" says 2 "those there: picask table versions -t holidays" "$PICASK" table restore -t holidays
 ok "restore needs a version" says 2 "needs a version or a tag" "$PICASK" table restore
 ids_go_on() {
     cp examples/pictures/000000039769.jpg "$T/pictures/" 2>/dev/null || cp "$(ls examples/pictures/*.jpg | tail -1)" "$T/pictures/"

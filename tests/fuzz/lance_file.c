@@ -1,7 +1,7 @@
-/* lance_file.c - fuzz target: any bytes as a Lance data file. Every column, nested ones too, is read under the type that
- * the file's own schema gives it and under a few that it does not have: from the start, by row numbers, and as vectors in
- * place. The types come from the file's Field messages by way of a manifest that holds them.
- * Build: clang -fsanitize=fuzzer,address,undefined; corpus: small files by the real writer (tests/fixtures/lance). */
+/* lance_file.c - fuzz target: any bytes as a Lance data file. Every column, nested ones too, is read under the type
+ * that the file's own schema gives it and under a few that it does not have: from the start, by row numbers, and as
+ * vectors in place. The types come from the file's Field messages by way of a manifest that holds them. Build: clang
+ * -fsanitize=fuzzer,address,undefined; corpus: small files by the real writer (tests/fixtures/lance). */
 #include "lance/file/page.h"
 #include "lance/table/table.h"
 
@@ -51,7 +51,8 @@ static uint64_t touch(const struct ArrowSchema *schema, const struct ArrowArray 
     if (type.kind == LANCE_VARIABLE) {
         const uint8_t *offsets = a->buffers[1];
         size_t word = type.offset_bits / 8;
-        return sum + sum_bytes(offsets, (n + 1) * word) + sum_bytes(a->buffers[2], (size_t)wire_little(offsets + n * word, word));
+        return sum + sum_bytes(offsets, (n + 1) * word) +
+               sum_bytes(a->buffers[2], (size_t)wire_little(offsets + n * word, word));
     }
     if (type.kind == LANCE_NULL)
         return sum;

@@ -93,11 +93,12 @@ class Maker:
         r = self.r
         shape, wide, share = r.choice(SHAPES), r.random() < 0.6, r.choice((0, 0, 0.01, 0.3, 0.9, 1)) if nullable else 0
         clock = pa.types.is_temporal(t)
+        step = 1000 if getattr(t, "unit", "") == "ns" else 1  # Python's times have no nanoseconds, also not inside a list
         if clock:  # as the integers that they are; times of a day stay within it
             t = pa.int32() if t.bit_width == 32 else pa.int64()
 
         def one():
-            return r.randint(0, 86399) if clock else self.scalar(t, wide)
+            return r.randint(0, 86399) * step if clock else self.scalar(t, wide)
         if shape == "constant":
             values = [one()] * n
         elif shape == "few":

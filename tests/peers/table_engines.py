@@ -1,6 +1,7 @@
 """DuckDB with its Lance extension and lance-ray read tables of ours: plain ones, with deletions and updates, added columns, lists
 and structs, and after a compaction. What each returns is compared value by value. Both come from PyPI in check-all."""
 import datetime
+import logging
 import os
 import pathlib
 
@@ -76,6 +77,7 @@ def test_lance_ray_reads_tables_of_ours(t):
     t.need("lance_ray")
     import lance_ray
     import ray
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # each step of a read is told otherwise
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         for name, path, want in tables(t):

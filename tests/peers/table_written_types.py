@@ -125,6 +125,16 @@ def hard_columns():
                                     for i in range(3000)], pa.list_(pa.float64(), 100))
     yield "null bits", pa.array([[None if k == i % 9 else k % 2 == 0 for k in range(9)] if i % 50 else None for i in range(9000)],
                                 pa.list_(pa.bool_(), 9))
+    pair = pa.list_(pa.list_(pa.float32(), 3), 2)
+    yield "lists of a fixed size in one another", pa.array([[[i, i + 1, i + 2], [3, 4, 5]] for i in range(9000)], pair)
+    yield "the same with nulls", pa.array([None if i % 50 == 0 else [None if i % 7 == 0 else [i, None if i % 5 == 0 else 1, 2],
+                                           None if i % 9 == 0 else [3, 4, i]] for i in range(9000)], pair)
+    wide = pa.list_(pa.list_(pa.float64(), 9), 11)
+    yield "the same, wide", pa.array([[[i + k] * 9 for k in range(11)] for i in range(3000)], wide)
+    yield "the same, wide, with nulls", pa.array([None if i % 50 == 0 else [
+        None if k == i % 30 else [None if k == i % 20 else i, *range(8)] for k in range(11)] for i in range(3000)], wide)
+    yield "lists of such lists", pa.array([None if i % 9 == 0 else [[[i, 1, None], None]] * (i % 4) for i in range(5000)],
+                                          pa.list_(pair))
     yield "dictionary", pa.array([None if i % 13 == 0 else f"kind {i % 90}" for i in range(20_000)]).dictionary_encode()
     yield "null", pa.nulls(5000)
     yield "no fields", pa.array([{}] * 50, pa.struct([]))
@@ -141,18 +151,50 @@ def test_what_is_hard_to_lay_out_in_pages_is_read_by_lancedb_and_by_ours(t):
             same_rows(place.ours().scan(), rows, (name, version, "ours"))
 
 
-def test_maps_are_written_into_tables_of_2_2_and_refused_in_2_1(t):
+def test_a_new_table_with_a_map_is_of_2_2_and_a_table_of_2_1_takes_none(t):
     maps = pa.array([[("a", 1), ("b", None)], None, []] * 3000, pa.map_(pa.utf8(), pa.int32()))
     rows = pa.table({"id": pa.array(range(9000), pa.int64()), "m": maps})
     place = Place(t, "maps", "2.2")
     place.create(rows)
     same_rows(place.theirs().to_arrow(), rows, "maps")
     same_rows(place.ours().scan(), rows, "maps, ours")
+    ours = Place(t, "ours", "2.1")
+    deep = rows.append_column("s", pa.array([{"l": [{}, None]}] * 9000, pa.struct([("l", pa.list_(pa.struct([])))])))
+    for column in (rows, rows.set_column(1, "m", pa.array([{"l": [m]} for m in maps.to_pylist()],
+                                                          pa.struct([("l", pa.list_(maps.type))])))):
+        lancelet.create(ours.path, column)
+        assert ours.file_version() == "2.2"
+        same_rows(ours.theirs().to_arrow(), column, "created by ours")
+        ours.theirs().add(column)
+        ours.theirs().optimize()
+        ours.ours().commit(rows=column)
+        same_rows(ours.theirs().to_arrow(), pa.concat_tables([column] * 3), "added to by both")
+        lancelet.drop(ours.path)
+    lancelet.create(ours.path, deep.select(["id", "s"]))
+    assert ours.file_version() == "2.1"
     try:
-        Place(t, "old", "2.1").create(rows)
-        raise AssertionError("created")
+        ours.ours().commit(rows=rows, overwrite=True)
+        raise AssertionError("overwritten")
     except lancelet.Error as e:
         assert e.status == "UNSUPPORTED" and "'m'" in str(e) and "2.2" in str(e), e
+
+
+def test_tables_of_lancedb_with_lists_of_a_fixed_size_in_one_another_are_compacted_by_ours(t):
+    pair = pa.list_(pa.list_(pa.float32(), 3), 2)
+    for version in VERSIONS:
+        for name, values in (("whole", lambda i: [[i, i, i], [1, 2, 3]]),
+                             ("nulls", lambda i: None if i % 9 == 0 else [None if i % 4 == 0 else [i, None, 2], [1, 2, 3]])):
+            place = Place(t, f"{name}{version[2]}", version)
+            rows = pa.table({"id": pa.array(range(2000), pa.int64()), "c": pa.array([values(i) for i in range(2000)], pair)})
+            theirs = place.db.create_table(place.name, rows.slice(0, 500), storage_options={"new_table_data_storage_version": version})
+            for i in range(500, 2000, 500):
+                theirs.add(rows.slice(i, 500))
+            theirs.delete("id in (3, 700)")
+            want = theirs.to_arrow()
+            place.ours().compact(target_rows=2000)
+            assert place.ours().info["fragments"] == 1 and place.file_version() == version
+            same_rows(place.theirs().to_arrow(), want, (name, version))
+            same_rows(place.ours().scan(), want, (name, version, "ours"))
 
 
 def test_fields_of_a_struct_are_found_by_name_and_list_items_by_where_they_are(t):
@@ -170,7 +212,11 @@ def test_fields_of_a_struct_are_found_by_name_and_list_items_by_where_they_are(t
                 {"id": 2, "s": {"a": 3, "b": "u"}, "l": [{"a": None, "b": "z"}, None]}]
         assert place.theirs().to_arrow().to_pylist() == want, place.theirs().to_arrow().to_pylist()
         assert place.ours().scan().to_pylist() == want, place.ours().scan().to_pylist()
-        for bad in (pa.array([{"a": 1, "c": "x"}]), pa.array([{"a": "1"}]), pa.array([1])):
+        packed = pa.schema([pa.field("id", pa.int64()), pa.field("s", inner, metadata={"lance-encoding:packed": "true"})])
+        place.ours().commit(rows=pa.table({"id": [3], "s": pa.array([{"a": 4, "b": "v"}], inner)}, schema=packed))
+        want.append({"id": 3, "s": {"a": 4, "b": "v"}, "l": None})
+        assert place.theirs().to_arrow().to_pylist() == want, place.theirs().to_arrow().to_pylist()
+        for bad in (pa.array([{"a": 1, "c": "x"}]), pa.array([{"a": "1"}]), pa.array([1]), pa.array([{}], pa.struct([]))):
             try:
                 place.ours().commit(rows=pa.table({"id": [3], "s": bad}))
                 raise AssertionError("committed")

@@ -1,5 +1,5 @@
-/* Nested and dictionary columns: built row by row from other arrays, read through the accessors, checked; a failed append
- * leaves parent and children as they were. */
+/* Nested and dictionary columns: built row by row from other arrays, read through the accessors, checked; a failed
+ * append leaves parent and children as they were. */
 #include "support.h"
 
 #include "arrow/arrow.h"

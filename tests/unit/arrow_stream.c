@@ -176,6 +176,39 @@ static void a_foreign_streams_sentence_arrives(void **state)
     assert_int_equal(arrow_stream_schema(&s, &schema, &err), LANCELET_CORRUPT);
 }
 
+static struct ArrowSchema part, *parts[] = {&part};
+static void release_part(struct ArrowSchema *s)
+{
+    s->release = NULL;
+}
+static int schema_of_part(struct ArrowArrayStream *s, struct ArrowSchema *out)
+{
+    (void)s;
+    *out = (struct ArrowSchema){.format = "+s", .n_children = 1, .children = parts, .release = release_part};
+    return 0;
+}
+
+static void a_schema_with_a_part_that_is_missing_released_or_endless_is_corrupt(void **state)
+{
+    (void)state;
+    const struct ArrowSchema broken[] = {
+        {.release = release_part},
+        {.format = "l"},
+        {.format = "+s", .n_children = -1, .release = release_part},
+        {.format = "+l", .n_children = 1, .release = release_part},
+        {.format = "s", .dictionary = &(struct ArrowSchema){.format = "u"}, .release = release_part},
+        {.format = "+l", .n_children = 1, .children = parts, .release = release_part}, /* of itself */
+    };
+    struct ArrowArrayStream s = {schema_of_part, foreign_next, foreign_error, foreign_release, NULL};
+    struct ArrowSchema schema;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        part = broken[i];
+        assert_int_equal(arrow_stream_schema(&s, &schema, &err), LANCELET_CORRUPT);
+    }
+    part = (struct ArrowSchema){.format = "l", .release = release_part};
+    assert_ok(arrow_stream_schema(&s, &schema, &err), err);
+}
+
 static void statuses_survive_as_errno(void **state)
 {
     (void)state;
@@ -194,6 +227,7 @@ int main(void)
         cmocka_unit_test(columns_of_another_length_are_refused),
         cmocka_unit_test(each_failed_allocation_frees_everything),
         cmocka_unit_test(a_foreign_streams_sentence_arrives),
+        cmocka_unit_test(a_schema_with_a_part_that_is_missing_released_or_endless_is_corrupt),
         cmocka_unit_test(statuses_survive_as_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

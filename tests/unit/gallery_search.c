@@ -233,7 +233,7 @@ static void a_query_that_does_not_fit_says_why(void **state)
     assert_int_equal(picask_search_vector(t, v, 24, NULL, &r, &error), LANCELET_INVALID);
     o.columns = &column;
     o.n_columns = 1;
-    assert_int_equal(picask_search_text(t, "x", &o, &r, &error), LANCELET_NOT_FOUND);
+    assert_int_equal(picask_search_text(t, "x", &o, &r, &error), LANCELET_INVALID);
     assert_non_null(
         strstr(error.text, "no column 'dat' in table 'pictures'; columns: vector, text, id, uri"));
     picask_table_destroy(t);
@@ -261,11 +261,12 @@ static void a_row_is_found_by_a_relative_path(void **state)
     ten_pictures();
     picask_table *t = open_pictures();
     picask_results *r = NULL;
-    char here[4096], relative[4500];
+    char here[4096];
     assert_non_null(getcwd(here, sizeof here));
-    assert_memory_equal(scratch, here, strlen(here));
-    snprintf(relative, sizeof relative, "./%s/in/../in/6.png", scratch + strlen(here) + 1);
-    assert_ok(picask_rows_by_uri(t, relative, &r, &error), error);
+    assert_int_equal(chdir(scratch), 0);
+    picask_status status = picask_rows_by_uri(t, "./in/../in/6.png", &r, &error);
+    assert_int_equal(chdir(here), 0);
+    assert_ok(status, error);
     assert_int_equal(picask_results_row(r, 0)->id, 6);
     picask_results_destroy(r);
     assert_int_equal(picask_rows_by_uri(t, "./no.png", &r, &error), LANCELET_NOT_FOUND);

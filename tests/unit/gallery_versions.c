@@ -208,7 +208,7 @@ static void of_several_columns_of_vectors_one_must_be_named(void **state)
     assert_int_equal(picask_search_text(t, "x", NULL, &r, &error), LANCELET_INVALID);
     assert_non_null(strstr(error.text, "which model made its column 'b' (24 numbers a row)"));
     picask_table_destroy(t);
-    assert_int_equal(open_two("c", &t), LANCELET_NOT_FOUND);
+    assert_int_equal(open_two("c", &t), LANCELET_INVALID);
 }
 
 static void a_column_called_vector_is_the_one(void **state)

@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include "base/fault.h"
-#include "lance/expr/expr.h"
+#include "lance/expr/tree.h"
 
 enum { ROWS = 6 };
 static const char *const formats[] = {"l", "c", "f", "u", "b", "tdD", "tsu:"};
@@ -221,6 +221,13 @@ static void values_go_into_the_columns_type(void **state)
     arrow_array_release(&a);
     assert_int_equal(values_of(r, "id * 100", r->schema.children[1], &a, &err), LANCELET_INVALID);
     assert_string_equal(err.text, "200 does not fit into int8");
+    struct ArrowSchema wide;
+    assert_int_equal(arrow_schema_init(&wide, "d:50,6,256", "wide", true, 0, &err), LANCELET_OK);
+    assert_int_equal(values_of(r, "null", &wide, &a, &err), LANCELET_OK);
+    assert_true(arrow_is_null(&a, 0) && a.length == ROWS);
+    arrow_array_release(&a);
+    assert_int_equal(values_of(r, "1", &wide, &a, &err), LANCELET_UNSUPPORTED);
+    arrow_schema_release(&wide);
     assert_int_equal(values_of(r, "null", r->schema.children[3], &a, &err), LANCELET_OK);
     assert_true(arrow_is_null(&a, 0));
     arrow_array_release(&a);
@@ -245,9 +252,76 @@ static void a_list_literal_becomes_a_vector(void **state)
     arrow_schema_release(&vector);
 }
 
+/* Nested, BETWEEN and IN compute what they compare once; the text of a million literals is no more than they are. */
+static void hostile_texts_end_soon(void **state)
+{
+    rows *r = *state;
+    lance_expr *e;
+    lancelet_error err;
+    base_buffer nested = {0}, many = {0}, wide = {0}, wrong = {0};
+    assert_true(base_buffer_append_string(&nested, "flag"));
+    for (int i = 0; i < 60; i++)
+        assert_true(base_buffer_printf(&nested, " %s", i % 2 ? "in (flag, true)" : "between flag and true"));
+    char *text = base_buffer_to_string(&nested);
+    finds(state, text, "110111");
+    base_free(text);
+    assert_true(base_buffer_append_string(&many, "id in (1"));
+    for (int i = 0; i < EXPR_NODE_LIMIT; i++)
+        assert_true(base_buffer_append_string(&many, ",1"));
+    text = base_buffer_to_string(&many);
+    assert_int_equal(lance_expr_compile(text, &r->schema, NULL, NOW, &e, &err), LANCELET_LIMIT);
+    base_free(text);
+    for (int i = 0; i < 1 << 14; i++) { /* a balanced tree of sums */
+        assert_true(base_buffer_append_string(&wide, i ? "+" : ""));
+        for (int bit = i ? __builtin_ctz((unsigned)i) : 14; bit > 0; bit--)
+            assert_true(base_buffer_append_string(&wide, "("));
+        assert_true(base_buffer_append_string(&wide, "id"));
+        for (int bit = i + 1 < 1 << 14 ? __builtin_ctz((unsigned)i + 1) : 14; bit > 0; bit--)
+            assert_true(base_buffer_append_string(&wide, ")"));
+    }
+    assert_true(base_buffer_append_string(&wide, " > 3"));
+    text = base_buffer_to_string(&wide);
+    refuses(state, text, LANCELET_LIMIT, "a condition that needs more than 10000 values of a row at a time");
+    base_free(text);
+    assert_true(base_buffer_append_string(&wrong, "small > 3"));
+    for (int i = 0; i < 50000; i++) /* 300 goes into no int8: the sentence about it is made and dropped */
+        assert_true(base_buffer_append_string(&wrong, " or small > 300 + 1"));
+    text = base_buffer_to_string(&wrong);
+    finds(state, text, "000011");
+    base_free(text);
+}
+
+/* LanceDB refuses dates beyond the nanoseconds of now(). */
+static void placeholder_dates_compare_with_now(void **state)
+{
+    finds(state, "cast('0001-01-01' as date) < now() and day < now()", "010111");
+    finds(state, "date '9999-12-31' > now() and not (day > timestamp(9) '2026-03-01')", "110111");
+    finds(state, "coalesce(day, date '0001-01-01') between date '0001-01-01' and now()", "111111");
+    finds(state, "coalesce(day, date '9999-12-31') in (now(), date '9999-12-31')", "101000");
+}
+
+static void bounds_of_literals_are_those_of_two_comparisons(void **state)
+{
+    finds(state, "id between 1 and 4", "011110");
+    finds(state, "small not between 1 and 3", "100011");
+    finds(state, "f between 0.1 and 0.3 and not (f not between 0.1 and 0.4)", "010100");
+    finds(state, "text between 'a' and 'b'", "100000");
+    finds(state, "id + 1 not between 2 and id + 1", "100000");
+    finds(state, "small between null and 3", "000000");
+    finds(state, "small not between null and 3", "000011");
+    finds(state, "small between 4 and 1", "000000");
+}
+
+static void what_holds_several_values_goes_into_no_function_of_one(void **state)
+{
+    refuses(state, "greatest(interval '1 day', interval '2 days') is null", LANCELET_INVALID,
+            "greatest(): interval '1 day' at position 10 is of type interval where a number, text, truth, date or time "
+            "is wanted");
+}
+
 static void lack_of_memory_anywhere_is_reported(void **state)
 {
-    static const char text[] = "lower(text) || 'x' like '%o%x' and id in (1, 2, 3) or cast(f as string) = '0.1'";
+    static const char text[] = "lower(text) || 'x' like '%o%x' and id in (1, 2, 3) or cast(f as string) = '0.1' or id + 0 between id + 1 and 3";
     char found[ROWS + 1];
     lancelet_error err;
     for (uint64_t n = 1;; n++) {
@@ -275,6 +349,10 @@ int main(void)
         cmocka_unit_test(nesting_has_an_end_and_long_chains_have_none),
         cmocka_unit_test(values_go_into_the_columns_type),
         cmocka_unit_test(a_list_literal_becomes_a_vector),
+        cmocka_unit_test(hostile_texts_end_soon),
+        cmocka_unit_test(placeholder_dates_compare_with_now),
+        cmocka_unit_test(bounds_of_literals_are_those_of_two_comparisons),
+        cmocka_unit_test(what_holds_several_values_goes_into_no_function_of_one),
         cmocka_unit_test(lack_of_memory_anywhere_is_reported),
     };
     return cmocka_run_group_tests(tests, make_rows, free_rows);

@@ -565,13 +565,15 @@ static void make_file(base_buffer *file, const base_buffer *metadata, uint32_t n
     base_buffer_free(&descriptor);
 }
 
-/* ColumnMetadata of one page of nulls. */
-static void make_null_page(base_buffer *metadata, uint64_t rows)
+/* The Page message of a layout, whose buffers (where, size) lie in the file. */
+static void put_page(base_buffer *metadata, uint64_t rows, const base_buffer *layout, const uint64_t (*buffers)[2],
+                     size_t n_buffers)
 {
     base_buffer page = {0}, encoding = {0}, direct = {0}, any = {0};
-    static const uint8_t layout[] = {0x12, 0x03, 0x2a, 0x01, 0x03}; /* PageLayout{2 {5 [3]}} */
+    for (size_t i = 0; i < n_buffers; i++)
+        assert_true(wire_put_varint(&page, 1, buffers[i][0]) && wire_put_varint(&page, 2, buffers[i][1]));
     assert_true(wire_put_string(&any, 1, "/lance.encodings21.PageLayout") &&
-                wire_put_bytes(&any, 2, layout, sizeof layout));
+                wire_put_bytes(&any, 2, layout->data, layout->size));
     assert_true(wire_put_bytes(&direct, 1, any.data, any.size));
     assert_true(wire_put_bytes(&encoding, 2, direct.data, direct.size));
     assert_true(wire_put_varint(&page, 3, rows) && wire_put_bytes(&page, 4, encoding.data, encoding.size));
@@ -580,6 +582,13 @@ static void make_null_page(base_buffer *metadata, uint64_t rows)
     base_buffer_free(&encoding);
     base_buffer_free(&direct);
     base_buffer_free(&any);
+}
+
+/* ColumnMetadata of one page of nulls. */
+static void make_null_page(base_buffer *metadata, uint64_t rows)
+{
+    static uint8_t nulls[] = {0x12, 0x03, 0x2a, 0x01, 0x03}; /* PageLayout{2 {5 [3]}} */
+    put_page(metadata, rows, &(base_buffer){.data = nulls, .size = sizeof nulls}, NULL, 0);
 }
 
 static void a_page_that_claims_any_number_of_rows_costs_what_is_asked_for(void **state)
@@ -605,6 +614,75 @@ static void a_page_that_claims_any_number_of_rows_costs_what_is_asked_for(void *
     lance_file_close(f);
     base_buffer_free(&metadata);
     base_buffer_free(&file);
+}
+
+static void vectors_of_nulls_take_no_more_memory_than_the_file_allows(void **state)
+{
+    (void)state;
+    base_buffer metadata = {0}, file = {0};
+    struct ArrowSchema s;
+    struct ArrowArray a;
+    lance_file *f;
+    lancelet_error err;
+    make_null_page(&metadata, 2);
+    make_file(&file, &metadata, 1, 2);
+    assert_ok(lance_file_open_memory(file.data, file.size, &f, &err), err);
+    make_schema(&s, "+w:2147483647:l", "x");
+    assert_int_equal(lance_file_read(f, (uint32_t[]){0}, &s, 0, 1, &a, &err), LANCELET_LIMIT);
+    s.release(&s);
+    make_schema(&s, "+w:1000:l", "x");
+    assert_ok(lance_file_read(f, (uint32_t[]){0}, &s, 0, 2, &a, &err), err);
+    assert_int_equal(a.null_count, 2);
+    a.release(&a);
+    s.release(&s);
+    lance_file_close(f);
+    base_buffer_free(&metadata);
+    base_buffer_free(&file);
+}
+
+/* One chunk of one list of one number, and an index that says how many lists it has. */
+static lancelet_status read_lists_of_index(uint64_t rows, struct ArrowArray *out)
+{
+    /* PageLayout{1 MiniBlockLayout{1 Flat of 16 bits, 3 Flat of 64, 6 [item, list], 7: 1, 8: 1, 9: 1}} */
+    static uint8_t layout[] = {0x0a, 22,   0x0a, 4, 0x0a, 2, 0x08, 16, 0x1a, 4, 0x0a, 2, 0x08,
+                               64,   0x32, 2,    1, 2,    0x38, 1, 0x40, 1,    0x48, 1};
+    static const uint8_t page[] = {0x20, 0,                            /* a chunk of 24 bytes */
+                                   1,    0, 2, 0, 8, 0, 0, 0,          /* a level, 2 bytes of it, 8 of values */
+                                   1,    0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0};
+    base_buffer metadata = {0}, file = {0}, bytes = {0}, descriptor = {0};
+    struct ArrowSchema s;
+    lance_file *f;
+    lancelet_error err;
+    assert_true(base_buffer_append(&bytes, page, sizeof page));
+    put_little(&bytes, rows, 8);
+    put_little(&bytes, 0, 8);
+    assert_true(wire_put_bytes(&metadata, 15, bytes.data, bytes.size)); /* unknown to a reader */
+    assert_true(wire_put_bytes(&descriptor, 1, "", 0) && wire_put_varint(&descriptor, 2, rows));
+    uint64_t at = descriptor.size + metadata.size - bytes.size;
+    const uint64_t buffers[][2] = {{at, 2}, {at + 2, 24}, {at + 26, 16}};
+    put_page(&metadata, rows, &(base_buffer){.data = layout, .size = sizeof layout}, buffers, 3);
+    make_file(&file, &metadata, 1, rows);
+    assert_ok(lance_file_open_memory(file.data, file.size, &f, &err), err);
+    assert_ok(arrow_schema_init(&s, "+l", "x", true, 1, &err), err);
+    assert_ok(arrow_schema_init(s.children[0], "l", "item", true, 0, &err), err);
+    lancelet_status status = lance_file_read(f, (uint32_t[]){LANCE_NO_COLUMN, 0}, &s, 0, 1, out, &err);
+    s.release(&s);
+    lance_file_close(f);
+    base_buffer_free(&metadata);
+    base_buffer_free(&descriptor);
+    base_buffer_free(&bytes);
+    base_buffer_free(&file);
+    return status;
+}
+
+static void an_index_that_claims_any_number_of_lists_is_found_out_at_once(void **state)
+{
+    (void)state;
+    struct ArrowArray a;
+    assert_int_equal(read_lists_of_index(1, &a), LANCELET_OK);
+    assert_int_equal(((const int64_t *)a.children[0]->buffers[1])[0], 7);
+    a.release(&a);
+    assert_int_equal(read_lists_of_index((uint64_t)1 << 60, &a), LANCELET_CORRUPT);
 }
 
 static void columns_that_share_their_metadata_are_refused(void **state)
@@ -653,7 +731,7 @@ static void strings_do_not_unfold_past_the_limit(void **state)
     lance_type type = {.kind = LANCE_VARIABLE, .items = 1, .offset_bits = 64};
     lance_sink sink;
     lancelet_error err;
-    assert_ok(lance_sink_open(&sink, &type, 3, &err), err);
+    assert_ok(lance_sink_open(&sink, &type, 3, 32, &err), err);
     sink.bytes_limit = 5;
     assert_ok(lance_sink_bytes(&sink, (const uint8_t *)"abc", 3, &err), err);
     assert_int_equal(lance_sink_bytes(&sink, (const uint8_t *)"def", 3, &err), LANCELET_LIMIT);
@@ -782,6 +860,8 @@ int main(void)
         cmocka_unit_test(cut_and_damaged_files_are_survived),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaks_nothing),
         cmocka_unit_test(a_page_that_claims_any_number_of_rows_costs_what_is_asked_for),
+        cmocka_unit_test(vectors_of_nulls_take_no_more_memory_than_the_file_allows),
+        cmocka_unit_test(an_index_that_claims_any_number_of_lists_is_found_out_at_once),
         cmocka_unit_test(columns_that_share_their_metadata_are_refused),
         cmocka_unit_test(pages_whose_rows_overflow_or_differ_from_the_file_are_refused),
         cmocka_unit_test(strings_do_not_unfold_past_the_limit),

@@ -290,7 +290,7 @@ static lancelet_status decode(const lance_v20_page *page, const char *format, co
     lance_sink sink;
     make_schema(&s, format, "c");
     assert_ok(lance_type_of(&s, &type, err), *err);
-    assert_ok(lance_sink_open(&sink, &type, range->count, err), *err);
+    assert_ok(lance_sink_open(&sink, &type, range->count, UINT64_MAX, err), *err);
     lancelet_status status = lance_v20_decode(page, false, range, 1, &sink, err);
     if (status == LANCELET_OK)
         status = lance_sink_finish(&sink, &s, out, err);

@@ -103,15 +103,16 @@ static void make_array(const struct ArrowSchema *s, int64_t n, int nulls, int lo
         if ((int)pick(100) >= nulls)
             valid[i / 8] = (uint8_t)(valid[i / 8] | 1u << (i % 8));
     if (list || bytes) {
-        uint8_t *offsets = calloc((size_t)n + 1, 8);
+        uint8_t *offsets = n > 0 ? calloc((size_t)n + 1, 8) : malloc(1); /* Arrow lets offsets of no rows be empty */
         int64_t end = 0;
-        for (int64_t i = 0; i <= n; i++) {
+        for (int64_t i = 0; n > 0 && i <= n; i++) {
             int32_t narrow = (int32_t)end;
             memcpy(offsets + (large ? 8 : 4) * (size_t)i, large ? (void *)&end : (void *)&narrow, large ? 8 : 4);
             end += pick(4) ? (int64_t)pick((uint32_t)longest + 1) : 0; /* lists under nulls have items too */
         }
         int64_t last = 0;
-        memcpy(&last, offsets + (large ? 8 : 4) * (size_t)n, large ? 8 : 4);
+        if (n > 0)
+            memcpy(&last, offsets + (large ? 8 : 4) * (size_t)n, large ? 8 : 4);
         out->buffers[1] = offsets;
         if (list) {
             make_children(s, last, nulls, longest > 20 ? 20 : longest, out);
@@ -288,7 +289,7 @@ static void round_trip(const char *type, int minor, int64_t rows, int64_t part, 
 
 static const char *const types[] = {
     "n", "b", "c", "S", "i", "L", "e", "g", "tdm", "ttn", "tsn:UTC", "tDs", "w:3", "w:300", "d:10,2", "d:50,2,256", "u", "Z",
-    "d(u)", "w3(b)", "w4(f)", "w100(g)", "l(i)", "L(b)", "l(u)", "l(n)", "l(w4(f))", "l(w80(f))", "l(d(u))", "s(i,u)",
+    "d(u)", "w3(b)", "w4(f)", "w100(g)", "w2(w3(f))", "w3(w3(w2(b)))", "w9(w8(g))", "l(w2(w2(s)))", "l(i)", "L(b)", "l(u)", "l(n)", "l(w4(f))", "l(w80(f))", "l(d(u))", "s(i,u)",
     "s(l(i),b)", "l(s(i,l(u)))", "l(l(i))", "l(l(s(b,s(g,u))))", "s(s(s(i)))"};
 
 static void every_type_reads_back_with_and_without_nulls(void **state)
@@ -320,6 +321,15 @@ static void lists_longer_than_a_chunk_and_values_of_each_length_read_back(void *
     for (int longest = 254; longest <= 257; longest++)
         for (int nulls = 0; nulls <= 20; nulls += 20)
             round_trip("u", 1 + nulls / 20, 700, 300, nulls, longest);
+}
+
+static void lists_of_arrays_without_rows_whose_offsets_are_empty_read_back(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"l(l(i))", "L(l(u))", "l(u)", "l(Z)", "l(s(l(i),u))"};
+    for (size_t t = 0; t < sizeof lists / sizeof *lists; t++)
+        for (int nulls = 0; nulls <= 100; nulls += 50)
+            round_trip(lists[t], 1, 100, 30, nulls, 0);
 }
 
 static void rows_of_several_pages_read_back(void **state)
@@ -423,6 +433,7 @@ int main(void)
         cmocka_unit_test(every_type_reads_back_with_and_without_nulls),
         cmocka_unit_test(numbers_of_rows_at_the_borders_of_chunks_read_back),
         cmocka_unit_test(lists_longer_than_a_chunk_and_values_of_each_length_read_back),
+        cmocka_unit_test(lists_of_arrays_without_rows_whose_offsets_are_empty_read_back),
         cmocka_unit_test(rows_of_several_pages_read_back),
         cmocka_unit_test(long_runs_of_empty_lists_read_back),
         cmocka_unit_test(a_null_where_the_schema_has_none_is_refused),

@@ -66,6 +66,18 @@ static void strings_of_messages_that_are_not_utf8_are_invalid(void **state)
     assert_int_equal(create_column("tsu:\xff", "x", NULL, &t, &err), LANCELET_INVALID);
 }
 
+static void widths_that_are_no_numbers_or_too_large_are_refused_without_rows_too(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"w:0", "w:x", "w:-1", "w:8x", "w:", "w:268435456", "w:99999999999999999999"};
+    lancelet_error err;
+    lancelet_table *t = NULL;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        assert_int_equal(create_column(formats[i], "x", NULL, &t, &err), LANCELET_UNSUPPORTED);
+        assert_non_null(strstr(err.text, "'x'"));
+    }
+}
+
 static void rows_are_not_added_to_a_column_of_blobs(void **state)
 {
     (void)state;
@@ -291,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_lance_keeps_or_takes_for_paths_are_invalid),
         cmocka_unit_test(strings_of_messages_that_are_not_utf8_are_invalid),
+        cmocka_unit_test(widths_that_are_no_numbers_or_too_large_are_refused_without_rows_too),
         cmocka_unit_test(rows_are_not_added_to_a_column_of_blobs),
         cmocka_unit_test(metadata_with_a_nul_are_kept_whole),
         cmocka_unit_test(a_config_value_of_another_writer_with_a_nul_survives_a_commit),

@@ -320,6 +320,20 @@ static void a_cleanup_that_stops_anywhere_leaves_every_version_whole(void **stat
     }
 }
 
+static void a_table_with_a_detached_version_is_not_cleaned_up(void **state)
+{
+    (void)state;
+    lancelet_error err;
+    lancelet_table_destroy(with_a_past());
+    char *detached = base_format("%s/_versions/d9223372036854775809.manifest", table_path);
+    assert_ok(base_file_replace(detached, "x", 1, false, &err), err);
+    assert_int_equal(lancelet_cleanup(table_path, &at_once, NULL, &err), LANCELET_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "has detached versions"));
+    assert_int_equal(rows_files(table_path, "data"), 4);
+    assert_int_equal(rows_files(table_path, "_versions"), 5 + 1);
+    base_free(detached);
+}
+
 /* ---- the last whole version ---- */
 
 static void damage(uint64_t version)
@@ -478,6 +492,7 @@ int main(void)
         cmocka_unit_test(options_that_make_no_sense_are_invalid),
         cmocka_unit_test(old_versions_go_with_the_files_that_only_they_name),
         cmocka_unit_test(a_cleanup_that_stops_anywhere_leaves_every_version_whole),
+        cmocka_unit_test(a_table_with_a_detached_version_is_not_cleaned_up),
         cmocka_unit_test(the_newest_whole_version_comes_back_behind_the_broken_ones),
         cmocka_unit_test(a_restore_that_fails_anywhere_can_be_done_again),
         cmocka_unit_test(a_compaction_that_fails_anywhere_leaves_the_table_as_it_was),

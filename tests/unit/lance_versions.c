@@ -49,7 +49,7 @@ static void every_version_is_told_with_what_made_it(void **state)
     put_text("_versions/.tmp-5.manifest", "a writer's");
     lancelet_version *v;
     size_t n;
-    assert_ok(lancelet_versions(table_path, &v, &n, &err), err);
+    assert_ok(lancelet_versions(table_path, SIZE_MAX, &v, &n, NULL, &err), err);
     assert_int_equal(n, 4);
     static const struct {
         uint64_t rows, fragments;
@@ -67,6 +67,25 @@ static void every_version_is_told_with_what_made_it(void **state)
     lancelet_free(v);
 }
 
+static void a_limit_tells_of_the_newest_and_reads_no_other(void **state)
+{
+    (void)state;
+    lancelet_table_destroy(make_four());
+    lancelet_version *v;
+    size_t n, total;
+    assert_ok(lancelet_versions(table_path, 2, &v, &n, &total, &err), err);
+    assert_int_equal(n, 2);
+    assert_int_equal(total, 4);
+    assert_int_equal(v[0].version, 3);
+    assert_int_equal(v[1].version, 4);
+    assert_string_equal(v[1].operation, "UpdateConfig");
+    lancelet_free(v);
+    assert_ok(lancelet_versions(table_path, 0, &v, &n, &total, &err), err);
+    assert_int_equal(n, 0);
+    assert_int_equal(total, 4);
+    lancelet_free(v);
+}
+
 static void a_broken_version_says_its_problem(void **state)
 {
     (void)state;
@@ -77,7 +96,7 @@ static void a_broken_version_says_its_problem(void **state)
     lancelet_table_destroy(t);
     lancelet_version *v;
     size_t n;
-    assert_ok(lancelet_versions(table_path, &v, &n, &err), err);
+    assert_ok(lancelet_versions(table_path, SIZE_MAX, &v, &n, NULL, &err), err);
     assert_int_equal(n, 4);
     assert_non_null(strstr(v[3].problem, "it is empty"));
     assert_int_equal(v[3].timestamp_us, 0);
@@ -95,7 +114,7 @@ static void no_table_has_no_versions_and_no_tags(void **state)
     lancelet_tag *tags;
     lancelet_verify_report report;
     size_t n;
-    assert_int_equal(lancelet_versions(table_path, &v, &n, &err), LANCELET_NOT_FOUND);
+    assert_int_equal(lancelet_versions(table_path, SIZE_MAX, &v, &n, NULL, &err), LANCELET_NOT_FOUND);
     assert_non_null(strstr(err.text, "there is no table at"));
     assert_int_equal(lancelet_tags(table_path, &tags, &n, &err), LANCELET_NOT_FOUND);
     assert_int_equal(lancelet_verify(table_path, NULL, NULL, NULL, &report, &err), LANCELET_NOT_FOUND);
@@ -176,6 +195,17 @@ static void a_version_that_is_gone_takes_no_tag(void **state)
     assert_int_equal(lancelet_table_tag(t, "a", true, &err), LANCELET_NOT_FOUND);
     assert_non_null(strstr(err.text, "version 1 of"));
     lancelet_table_destroy(t);
+}
+
+static void a_tag_of_a_version_that_is_gone_says_so(void **state)
+{
+    (void)state;
+    lancelet_table_destroy(make(3));
+    put_text("_refs/tags/old.json", "{\"branch\":null,\"version\":77,\"manifestSize\":1,\"metadata\":{}}");
+    uint64_t version;
+    assert_int_equal(open_tag("old", &version), LANCELET_NOT_FOUND);
+    assert_non_null(strstr(err.text, "the tag 'old'"));
+    assert_non_null(strstr(err.text, "77"));
 }
 
 static void what_another_library_wrote_into_a_tag_survives_its_move(void **state)
@@ -477,7 +507,7 @@ static lancelet_status all_of_it(void)
     size_t n;
     uint64_t version;
     lancelet_verify_report r;
-    lancelet_status status = lancelet_versions(table_path, &v, &n, &err);
+    lancelet_status status = lancelet_versions(table_path, SIZE_MAX, &v, &n, NULL, &err);
     if (status == LANCELET_OK)
         status = lancelet_tags(table_path, &tags, &n, &err);
     if (status == LANCELET_OK)
@@ -539,11 +569,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_version_is_told_with_what_made_it),
+        cmocka_unit_test(a_limit_tells_of_the_newest_and_reads_no_other),
         cmocka_unit_test(a_broken_version_says_its_problem),
         cmocka_unit_test(no_table_has_no_versions_and_no_tags),
         cmocka_unit_test(a_tag_names_a_version_until_it_is_moved_or_deleted),
         cmocka_unit_test(names_that_lancedb_would_not_take_are_invalid),
         cmocka_unit_test(a_version_that_is_gone_takes_no_tag),
+        cmocka_unit_test(a_tag_of_a_version_that_is_gone_says_so),
         cmocka_unit_test(what_another_library_wrote_into_a_tag_survives_its_move),
         cmocka_unit_test(a_tag_of_a_branch_is_refused_and_not_listed),
         cmocka_unit_test(a_file_that_is_no_tag_is_corrupt_and_can_be_tagged_over),

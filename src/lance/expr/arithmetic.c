@@ -185,11 +185,6 @@ static lancelet_status decimals(expr_context *c, const expr_node *node, const ex
 
 /* ---- moments ---- */
 
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
 /* days since 1970 and nanoseconds of the day, moved by an interval `sign` times */
 static bool move(expr_interval by, int sign, int64_t *days, expr_wide *nanos)
 {
@@ -212,13 +207,13 @@ static bool add_interval(expr_type t, int64_t v, expr_interval by, int sign, int
     }
     int64_t per_second = t.kind == EXPR_DATE64 ? 1000 : expr_unit[t.unit];
     int32_t east = 0;
-    int64_t seconds = floor_divide(v, per_second);
+    int64_t seconds = expr_floor_divide(v, per_second);
     bool calendar = by.months || by.days;
     if (calendar && t.zone && !expr_zone_offset(t.zone, seconds, false, &east))
         return false;
-    int64_t local = seconds + east, days = floor_divide(local, 86400);
-    nanos = ((expr_wide)(local - days * 86400) * expr_unit[3]) +
-            (expr_wide)(v - seconds * per_second) * (expr_unit[3] / per_second);
+    int64_t local = seconds + east, days = expr_floor_divide(local, 86400);
+    nanos = (expr_wide)expr_floor_rest(local, 86400) * expr_unit[3] +
+            (expr_wide)expr_floor_rest(v, per_second) * (expr_unit[3] / per_second);
     if (!move(by, sign, &days, &nanos))
         return false;
     expr_wide all = (expr_wide)days * day + nanos;
@@ -252,9 +247,9 @@ static lancelet_status moments(expr_context *c, const expr_node *node, const exp
         }
         if (left.kind == EXPR_INTERVAL) {
             expr_interval x = a->interval[i], y = b->interval[i], *z = &out->interval[i];
-            ok = !__builtin_add_overflow(x.months, y.months * sign, &z->months) &&
-                 !__builtin_add_overflow(x.days, y.days * sign, &z->days) &&
-                 !__builtin_add_overflow(x.nanos, y.nanos * sign, &z->nanos);
+            ok = !__builtin_add_overflow(x.months, (int64_t)y.months * sign, &z->months) &&
+                 !__builtin_add_overflow(x.days, (int64_t)y.days * sign, &z->days) &&
+                 !__builtin_add_overflow(x.nanos, (expr_wide)y.nanos * sign, &z->nanos);
         } else if (right.kind == EXPR_INTERVAL) {
             ok = add_interval(left, a->i[i], b->interval[i], sign, &out->i[i]);
         } else {

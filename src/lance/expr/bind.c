@@ -11,6 +11,10 @@ static bool is_literal(const expr_node *n)
 {
     return n->op == EXPR_LITERAL;
 }
+static bool is_moment(expr_type t)
+{
+    return t.kind == EXPR_DATE || t.kind == EXPR_DATE64 || t.kind == EXPR_TIMESTAMP;
+}
 static bool is_null(const expr_node *n)
 {
     return n->op == EXPR_LITERAL && n->null;
@@ -108,7 +112,7 @@ lancelet_status expr_fold_node(expr_maker *m, expr_node **node)
     return status;
 }
 
-lancelet_status expr_cast_node(expr_maker *m, expr_node **node, expr_type t)
+static lancelet_status cast_node(expr_maker *m, expr_node **node, expr_type t, bool saturate)
 {
     expr_node *n = *node;
     if (is_null(n)) {
@@ -124,13 +128,24 @@ lancelet_status expr_cast_node(expr_maker *m, expr_node **node, expr_type t)
     }
     expr_node *cast = expr_node_make(m, EXPR_CAST, 1);
     if (!cast)
-        return LANCELET_MEMORY;
+        return m->failed;
     cast->child[0] = n;
     cast->type = t;
+    cast->saturate = saturate && is_moment(n->type) && t.kind == EXPR_TIMESTAMP;
     cast->begin = n->begin;
     cast->end = n->end;
     *node = cast;
     return expr_fold_node(m, node);
+}
+
+lancelet_status expr_cast_node(expr_maker *m, expr_node **node, expr_type t)
+{
+    return cast_node(m, node, t, false);
+}
+/* To be compared: the year 9999 is later than all of a timestamp's nanoseconds. */
+static lancelet_status cast_to_compare(expr_maker *m, expr_node **node, expr_type t)
+{
+    return cast_node(m, node, t, true);
 }
 
 static lancelet_status want_bool(expr_maker *m, expr_node **node)
@@ -189,6 +204,10 @@ static lancelet_status known_type(expr_maker *m, expr_node *node, const struct A
     char words[80];
     if (expr_type_of(s, &node->type))
         return LANCELET_OK;
+    if (node->presence && s->format[0] != '+') { /* no union: those have no validity of their own */
+        node->type = (expr_type){.kind = EXPR_STRUCT, .schema = s};
+        return LANCELET_OK;
+    }
     return base_fail(m->err, LANCELET_UNSUPPORTED, "%s at position %zu is of the type %s%s, which conditions do not know",
                      expr_words(m, node, words), expr_position(m, node->begin), s->dictionary ? "dictionary of " : "",
                      s->dictionary ? s->dictionary->format : s->format);
@@ -200,7 +219,7 @@ static lancelet_status column(expr_maker *m, expr_node *node)
     char names[256];
     if (i < 0)
         return base_fail(m->err, LANCELET_INVALID, "no column '%.*s' at position %zu; columns: %s",
-                         (int)(node->name.n > 60 ? 60 : node->name.n), node->name.p, expr_position(m, node->begin),
+                         expr_cut(node->name, 60), node->name.p, expr_position(m, node->begin),
                          child_names(m->e->schema, names));
     node->column = (size_t)i;
     m->e->slot[i] = 0;
@@ -217,7 +236,7 @@ static lancelet_status field(expr_maker *m, expr_node *node)
     if (i < 0)
         return base_fail(m->err, LANCELET_INVALID, "%s at position %zu has no field '%.*s'; fields: %s",
                          expr_words(m, of, words), expr_position(m, of->begin),
-                         (int)(node->name.n > 60 ? 60 : node->name.n), node->name.p, child_names(of->type.schema, names));
+                         expr_cut(node->name, 60), node->name.p, child_names(of->type.schema, names));
     node->field = (size_t)i;
     return known_type(m, node, of->type.schema->children[i]);
 }
@@ -270,13 +289,13 @@ static lancelet_status both_to(expr_maker *m, expr_node *node, size_t i, size_t 
     const expr_node *a = node->child[i], *b = node->child[k];
     expr_type type_a = a->type, type_b = b->type;
     bool keep_a = keeps_unit(a, b, t), keep_b = keeps_unit(b, a, t);
-    lancelet_status status = expr_cast_node(m, &node->child[i], keep_a ? type_a : t);
+    lancelet_status status = cast_to_compare(m, &node->child[i], keep_a ? type_a : t);
     if (status == LANCELET_OK)
-        status = expr_cast_node(m, &node->child[k], keep_b ? type_b : t);
+        status = cast_to_compare(m, &node->child[k], keep_b ? type_b : t);
     if (status == LANCELET_OK && keep_a)
-        status = expr_cast_node(m, &node->child[k], type_a);
+        status = cast_to_compare(m, &node->child[k], type_a);
     if (status == LANCELET_OK && keep_b)
-        status = expr_cast_node(m, &node->child[i], type_b);
+        status = cast_to_compare(m, &node->child[i], type_b);
     if (status == LANCELET_INVALID && (is_literal(a) || is_literal(b)))
         return cannot(m, a, b, "compared with");
     return status;
@@ -324,7 +343,7 @@ static lancelet_status make_compare(expr_maker *m, const expr_node *at, expr_com
 {
     expr_node *node = expr_node_make(m, EXPR_COMPARE, 2);
     if (!node)
-        return LANCELET_MEMORY;
+        return m->failed;
     node->begin = at->begin;
     node->end = at->end;
     node->comparison = op;
@@ -334,23 +353,74 @@ static lancelet_status make_compare(expr_maker *m, const expr_node *at, expr_com
     return compare_node(m, node);
 }
 
+/* What is compared several times is computed once: nested, BETWEEN and IN would double the work at each level. */
+static lancelet_status make_shared(expr_maker *m, expr_node **a)
+{
+    if (is_literal(*a) || (*a)->op == EXPR_COLUMN)
+        return LANCELET_OK;
+    expr_node *shared = expr_node_make(m, EXPR_SHARED, 1);
+    if (!shared)
+        return m->failed;
+    shared->type = (*a)->type;
+    shared->begin = (*a)->begin;
+    shared->end = (*a)->end;
+    shared->child[0] = *a;
+    *a = shared;
+    return LANCELET_OK;
+}
+
+/* node, which compares a shared `of` with its parts, becomes SHARE; it has had two children or more. */
+static lancelet_status share(expr_maker *m, expr_node *node, expr_node *of)
+{
+    expr_node *body = expr_node_make(m, node->op, node->n);
+    if (!body)
+        return m->failed;
+    expr_node **child = body->child;
+    *body = *node;
+    body->child = child;
+    memcpy(child, node->child, node->n * sizeof *child);
+    node->op = EXPR_SHARE;
+    node->n = 2;
+    node->child[0] = of;
+    node->child[1] = body;
+    return LANCELET_OK;
+}
+
+/* Between two literals a value is looked at once. */
+static void join_bounds(expr_node *node)
+{
+    expr_node *low = node->child[0], *high = node->child[1];
+    if (low->op != EXPR_COMPARE || high->op != EXPR_COMPARE || low->child[0]->type.kind == EXPR_BOOL ||
+        !expr_same_type(low->child[0]->type, high->child[0]->type))
+        return;
+    node->op = EXPR_BETWEEN;
+    node->n = 3;
+    node->child[0] = low->child[0];
+    node->child[1] = low->child[1];
+    node->child[2] = high->child[1];
+}
+
 /* a BETWEEN b AND c is a >= b AND a <= c. */
 static lancelet_status between(expr_maker *m, expr_node *node)
 {
-    expr_node *a = node->child[0], *low = node->child[1], *high = node->child[2];
+    expr_node *of = node->child[0], *a = of, *low = node->child[1], *high = node->child[2];
     expr_type t;
+    RETURN_IF_ERROR(make_shared(m, &a));
     if (!comparable(low, high, &t))
         return cannot(m, low, high, "compared with");
     if (t.kind == EXPR_TIMESTAMP) /* the coarsest of the three */
         (void)expr_compare_type(t, a->type, &t);
     for (size_t i = 1; i < 3 && t.kind != EXPR_NULL; i++)
-        RETURN_IF_ERROR(expr_cast_node(m, &node->child[i], t));
+        RETURN_IF_ERROR(cast_to_compare(m, &node->child[i], t));
     low = node->child[1], high = node->child[2];
     node->op = node->negated ? EXPR_OR : EXPR_AND;
     node->n = 2;
     node->type = EXPR_BOOLEAN;
     RETURN_IF_ERROR(make_compare(m, node, node->negated ? EXPR_LT : EXPR_GE, a, low, &node->child[0]));
-    return make_compare(m, node, node->negated ? EXPR_GT : EXPR_LE, a, high, &node->child[1]);
+    RETURN_IF_ERROR(make_compare(m, node, node->negated ? EXPR_GT : EXPR_LE, a, high, &node->child[1]));
+    if (!is_literal(a) && is_literal(low) && is_literal(high))
+        join_bounds(node);
+    return a == of ? LANCELET_OK : share(m, node, of);
 }
 
 lancelet_status expr_in_node(expr_maker *m, expr_node *node)
@@ -373,15 +443,17 @@ lancelet_status expr_in_node(expr_maker *m, expr_node *node)
         return cannot(m, node->child[0], node->child[1], "compared with");
     if (!literals) { /* a = b OR a = c ... */
         expr_comparison op = node->negated ? EXPR_NE : EXPR_EQ;
-        expr_node *a = node->child[0];
-        RETURN_IF_ERROR(expr_cast_node(m, &a, t));
+        expr_node *of = node->child[0], *a = of;
+        RETURN_IF_ERROR(make_shared(m, &a));
+        bool is_shared = a != of;
+        RETURN_IF_ERROR(cast_to_compare(m, &a, t));
         for (size_t i = 1; i < node->n; i++) {
-            RETURN_IF_ERROR(expr_cast_node(m, &node->child[i], t));
+            RETURN_IF_ERROR(cast_to_compare(m, &node->child[i], t));
             RETURN_IF_ERROR(make_compare(m, node->child[i], op, a, node->child[i], &node->child[i - 1]));
         }
-        node->n--;
+        node->n--; /* there is one at least */
         node->op = node->negated ? EXPR_AND : EXPR_OR;
-        return expr_fold_node(m, &node);
+        return is_shared ? share(m, node, of) : expr_fold_node(m, &node);
     }
     expr_type of = node->child[0]->type;
     bool keep = of.kind == EXPR_TIMESTAMP && keeps_unit(node->child[0], node->child[1], t);
@@ -516,6 +588,8 @@ static lancelet_status bind_beside(expr_maker *m, expr_node *node, bool direct)
 static lancelet_status bind(expr_maker *m, expr_node **slot, bool direct)
 {
     expr_node *node = *slot;
+    if (node->op == EXPR_IS_NULL)
+        node->child[0]->presence = true;
     bool on = direct && (node->op == EXPR_AND || node->op == EXPR_OR);
     if (node->op == EXPR_COMPARE || node->op == EXPR_BETWEEN || node->op == EXPR_IN || node->op == EXPR_ARITHMETIC) {
         RETURN_IF_ERROR(bind_beside(m, node, direct));
@@ -578,11 +652,13 @@ static lancelet_status bind(expr_maker *m, expr_node **slot, bool direct)
         node->function = expr_function_find(node->name);
         if (!node->function)
             return base_fail(m->err, LANCELET_UNSUPPORTED, "the function %.*s() at position %zu is not known here",
-                             (int)(node->name.n > 60 ? 60 : node->name.n), node->name.p, expr_position(m, node->begin));
+                             expr_cut(node->name, 60), node->name.p, expr_position(m, node->begin));
         RETURN_IF_ERROR(expr_function_bind(m, node));
         return expr_fold_node(m, slot);
     case EXPR_LITERAL:
     case EXPR_IN_SET:
+    case EXPR_SHARE:
+    case EXPR_SHARED:
         break;
     }
     return LANCELET_OK;
@@ -595,15 +671,16 @@ static lancelet_status fit_result(expr_maker *m, expr_node **root)
     expr_node *node = *root;
     expr_type t;
     char words[80], from[64];
-    if (!expr_type_of(result, &t))
+    bool known = expr_type_of(result, &t);
+    if (is_null(node)) {
+        node->type = known ? t : (expr_type){.kind = EXPR_NULL};
+        return LANCELET_OK;
+    }
+    if (!known)
         return base_fail(m->err, LANCELET_UNSUPPORTED, "the column %s of the type %s%s cannot be assigned to",
                          result->name ? result->name : "", result->dictionary ? "dictionary of " : "", result->format);
     if (t.kind != EXPR_LIST && t.kind != EXPR_STRUCT)
         return expr_cast_node(m, root, t);
-    if (is_null(node)) {
-        node->type = t;
-        return LANCELET_OK;
-    }
     if (node->op == EXPR_ARRAY && t.kind == EXPR_LIST) {
         expr_type item;
         if (!expr_type_of(result->children[0], &item) || item.kind == EXPR_LIST || item.kind == EXPR_STRUCT)

@@ -120,11 +120,6 @@ static bool text_decimal(expr_view s, expr_type to, expr_wide *out)
 
 /* ---- moments ---- */
 
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
 static int64_t units_of(expr_type t) /* a second */
 {
     return t.kind == EXPR_DATE64 ? 1000 : expr_unit[t.unit];
@@ -142,7 +137,7 @@ static bool change_unit(int64_t v, int64_t from, int64_t to, int64_t *out)
 static bool from_local(expr_type to, int64_t *v)
 {
     int32_t east;
-    return expr_zone_offset(to.zone, floor_divide(*v, expr_unit[to.unit]), true, &east) &&
+    return expr_zone_offset(to.zone, expr_floor_divide(*v, expr_unit[to.unit]), true, &east) &&
            !__builtin_sub_overflow(*v, (int64_t)east * expr_unit[to.unit], v);
 }
 
@@ -150,17 +145,18 @@ static bool moment_cast(expr_type from, expr_type to, int64_t v, int64_t *out)
 {
     if (from.kind == EXPR_TIMESTAMP && from.zone && to.kind != EXPR_TIMESTAMP) { /* the day of its own clocks */
         int32_t east;
-        if (!expr_zone_offset(from.zone, floor_divide(v, expr_unit[from.unit]), false, &east))
+        if (!expr_zone_offset(from.zone, expr_floor_divide(v, expr_unit[from.unit]), false, &east))
             return false;
-        v += (int64_t)east * expr_unit[from.unit];
+        if (__builtin_add_overflow(v, (int64_t)east * expr_unit[from.unit], &v))
+            return false;
     }
     if (to.kind == EXPR_DATE) {
-        *out = floor_divide(v, 86400 * units_of(from));
+        *out = expr_floor_divide(v, 86400 * units_of(from));
         return *out >= INT32_MIN && *out <= INT32_MAX;
     }
     if (to.kind == EXPR_TIME) {
         int64_t day = 86400 * units_of(from);
-        return change_unit(v - floor_divide(v, day) * day, units_of(from), expr_unit[to.unit], out);
+        return change_unit(expr_floor_rest(v, day), units_of(from), expr_unit[to.unit], out);
     }
     if (from.kind == EXPR_DATE) {
         if (__builtin_mul_overflow(v, 86400 * units_of(to), out))
@@ -171,6 +167,15 @@ static bool moment_cast(expr_type from, expr_type to, int64_t v, int64_t *out)
     /* dates are midnights of UTC there */
     bool local = to.kind == EXPR_TIMESTAMP && to.zone && from.kind == EXPR_TIMESTAMP && !from.zone;
     return !local || from_local(to, out);
+}
+
+/* The far end of `to`, where a moment lies beyond it. */
+static bool saturated(expr_type from, expr_type to, int64_t v, int64_t *out)
+{
+    expr_wide wide = (expr_wide)v * (from.kind == EXPR_DATE ? 86400 : 1) * units_of(to);
+    wide /= from.kind == EXPR_DATE ? 1 : units_of(from);
+    *out = v < 0 ? INT64_MIN : INT64_MAX;
+    return wide < INT64_MIN || wide > INT64_MAX;
 }
 
 static bool text_moment(expr_view s, expr_type to, int64_t *out)
@@ -253,17 +258,17 @@ static size_t date_text(char *out, size_t room, int64_t days)
 
 static bool moment_text(expr_type t, int64_t v, char *out, size_t room, size_t *n)
 {
-    int64_t unit = units_of(t), seconds = floor_divide(v, unit), nanos = (v - seconds * unit) * (expr_unit[3] / unit);
+    int64_t unit = units_of(t), seconds = expr_floor_divide(v, unit), nanos = expr_floor_rest(v, unit) * (expr_unit[3] / unit);
     int32_t east = 0;
     if (t.zone && !expr_zone_offset(t.zone, seconds, false, &east))
         return false;
     seconds += east;
-    int64_t days = floor_divide(seconds, 86400);
+    int64_t days = expr_floor_divide(seconds, 86400);
     if (days < -96000000 || days > 95000000)
         return false;
     *n = date_text(out, room, days);
     out[(*n)++] = 'T';
-    *n += clock_text(out + *n, room - *n, seconds - days * 86400, nanos);
+    *n += clock_text(out + *n, room - *n, expr_floor_rest(seconds, 86400), nanos);
     if (!t.zone)
         return true;
     if (east == 0)
@@ -583,7 +588,7 @@ lancelet_status expr_cast(expr_context *c, const expr_node *node, expr_type from
         }
         expr_value v = value_at(from, a, i);
         RETURN_IF_ERROR(one(c, from, to, &v, out, i, &ok));
-        if (ok)
+        if (ok || (node->saturate && saturated(from, to, v.i, &out->i[i])))
             continue;
         if (!node->try && expr_counts(c, i))
             return refuse(c, from, to, &v);

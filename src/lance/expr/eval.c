@@ -11,6 +11,9 @@ enum { REGISTER = EXPR_BLOCK * 16, VALID = EXPR_BLOCK };
 
 lancelet_status expr_take(expr_context *c, bool nulls, expr_vector *out)
 {
+    if (c->used == EXPR_REGISTER_LIMIT)
+        return base_fail(c->err, LANCELET_LIMIT, "a condition that needs more than %d values of a row at a time",
+                         EXPR_REGISTER_LIMIT);
     if (c->used == c->n_registers) {
         if (c->n_registers == c->capacity) {
             size_t more = c->capacity ? c->capacity * 2 : 16;
@@ -129,7 +132,8 @@ static lancelet_status element(expr_context *c, const expr_node *node, expr_vect
             rows.i[i] = end + at;
     }
     static const struct ArrowArray none = {0};
-    return expr_gather(c, schema->children[0], node->type, c->n ? of.item[0].array->children[0] : &none, rows.i, out);
+    const struct ArrowArray *array = c->n ? of.item[0].array : NULL; /* none: of lists that there are none of */
+    return expr_gather(c, schema->children[0], node->type, array ? array->children[0] : &none, rows.i, out);
 }
 
 /* ---- logic ---- */
@@ -222,6 +226,41 @@ static lancelet_status compare(expr_context *c, const expr_node *node, expr_vect
     return LANCELET_OK;
 }
 
+static lancelet_status between(expr_context *c, const expr_node *node, expr_vector *out)
+{
+    expr_vector a, above;
+    expr_type t = node->child[0]->type;
+    RETURN_IF_ERROR(expr_take(c, false, out));
+    RETURN_IF_ERROR(expr_take(c, false, &above));
+    RETURN_IF_ERROR(expr_eval(c, node->child[0], &a));
+    expr_compare_literal(t, EXPR_GE, &a, &node->child[1]->value, c->n, above.truth);
+    expr_compare_literal(t, EXPR_LE, &a, &node->child[2]->value, c->n, out->truth);
+    uint8_t not = node->negated ? EXPR_TRUE : EXPR_FALSE;
+    for (size_t i = 0; i < EXPR_BLOCK; i++) /* all of it, as in logic() */
+        out->truth[i] = (uint8_t)((out->truth[i] & above.truth[i]) ^ not);
+    overlay(&a, c->n, out->truth);
+    return LANCELET_OK;
+}
+
+static lancelet_status share(expr_context *c, const expr_node *node, expr_vector *out)
+{
+    expr_shared one = {.node = node->child[0], .up = c->shared};
+    RETURN_IF_ERROR(expr_eval(c, node->child[0], &one.value));
+    c->shared = &one;
+    lancelet_status status = expr_eval(c, node->child[1], out);
+    c->shared = one.up;
+    return status;
+}
+
+static lancelet_status shared(const expr_context *c, const expr_node *node, expr_vector *out)
+{
+    const expr_shared *s = c->shared;
+    while (s->node != node->child[0])
+        s = s->up;
+    *out = s->value;
+    return LANCELET_OK;
+}
+
 static lancelet_status in_set(expr_context *c, const expr_node *node, expr_vector *out)
 {
     expr_vector v;
@@ -252,6 +291,7 @@ static lancelet_status like(expr_context *c, const expr_node *node, expr_vector 
                 continue;
             if (!pattern || last.n != p.n || memcmp(last.p, p.p, p.n) != 0) {
                 pattern = expr_pattern_make(&c->text, p.p, p.n, node->escape, node->insensitive);
+                c->made += sizeof(expr_node) + p.n; /* the arena has been used */
                 last = p;
             }
             if (!pattern)
@@ -352,8 +392,13 @@ lancelet_status expr_eval(expr_context *c, const expr_node *node, expr_vector *o
         return concat(c, node, out);
     case EXPR_CALL:
         return expr_function_eval(c, node, out);
-    case EXPR_ARRAY:
     case EXPR_BETWEEN:
+        return between(c, node, out);
+    case EXPR_SHARE:
+        return share(c, node, out);
+    case EXPR_SHARED:
+        return shared(c, node, out);
+    case EXPR_ARRAY:
     case EXPR_IN:
         break;
     }

@@ -7,34 +7,34 @@
 
 expr_node *expr_node_make(expr_maker *m, expr_op op, size_t children)
 {
+    if (++m->nodes > EXPR_NODE_LIMIT) {
+        m->failed = base_fail(m->err, LANCELET_LIMIT, "a condition of more than %d values and operations",
+                              EXPR_NODE_LIMIT);
+        return NULL;
+    }
     expr_node *node = base_arena_alloc(m->arena, sizeof *node + children * sizeof(expr_node *));
     if (!node) {
-        (void)base_fail_memory(m->err);
+        m->failed = base_fail_memory(m->err);
         return NULL;
     }
     *node = (expr_node){.op = op, .n = children, .depth = 1, .child = (expr_node **)(node + 1)};
     return node;
 }
 
-size_t expr_position(const expr_maker *m, size_t at)
+/* Counted on from the last place: a mistake that is forgiven may come a million times. */
+size_t expr_position(expr_maker *m, size_t at)
 {
-    size_t n = 1;
-    for (size_t i = 0; i < at && i < m->n; i++)
-        n += (m->text[i] & 0xC0) != 0x80;
-    return n;
+    if (at < m->counted)
+        m->counted = m->characters = 0;
+    for (; m->counted < at && m->counted < m->n; m->counted++)
+        m->characters += (m->text[m->counted] & 0xC0) != 0x80;
+    return m->characters + 1;
 }
 
 const char *expr_words(const expr_maker *m, const expr_node *node, char out[80])
 {
-    size_t n = node->end - node->begin;
-    const char *text = m->text + node->begin;
-    if (n <= 48) {
-        snprintf(out, 80, "%.*s", (int)n, text);
-        return out;
-    }
-    for (n = 45; n > 0 && (text[n] & 0xC0) == 0x80;) /* not within a character */
-        n--;
-    snprintf(out, 80, "%.*s...", (int)n, text);
+    expr_view v = {m->text + node->begin, node->end - node->begin};
+    snprintf(out, 80, "%.*s%s", expr_cut(v, v.n <= 48 ? 48 : 45), v.p, v.n <= 48 ? "" : "...");
     return out;
 }
 

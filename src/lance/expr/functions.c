@@ -121,6 +121,8 @@ static lancelet_status common_type(expr_maker *m, expr_node *call, expr_type *t)
             char type[64];
             return argument(m, call, i, expr_type_name(*t, type));
         }
+    if (t->kind == EXPR_LIST || t->kind == EXPR_STRUCT || t->kind == EXPR_INTERVAL)
+        return argument(m, call, 0, "a number, text, truth, date or time");
     for (size_t i = 0; i < call->n; i++)
         RETURN_IF_ERROR(expr_cast_node(m, &call->child[i], *t));
     return LANCELET_OK;
@@ -437,7 +439,7 @@ static lancelet_status test_items(expr_context *c, const expr_node *call, const 
     lancelet_status status = expr_gather(c, call->child[0]->type.schema->children[0], call->item_type,
                                          lists->item[0].array->children[0], item, &found);
     if (status == LANCELET_OK) {
-        expr_node cast = {.op = EXPR_CAST, .type = t};
+        expr_node cast = {.op = EXPR_CAST, .type = t, .try = true}; /* an item beyond t is none that is looked for */
         status = expr_cast(c, &cast, call->item_type, &found, &v);
     }
     for (size_t i = 0; status == LANCELET_OK && i < n; i++)

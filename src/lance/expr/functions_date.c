@@ -8,6 +8,8 @@ typedef enum unit { YEAR, QUARTER, MONTH, WEEK, DAY, HOUR, MINUTE, SECOND, DOW, 
 static const char *const unit_names[N_UNITS] = {"year", "quarter", "month",  "week", "day",
                                                 "hour", "minute",  "second", "dow",  "doy"};
 
+#define FAR (INT64_C(1) << 50) /* seconds from 1970: no calendar is asked beyond */
+
 static unit find_unit(expr_view name)
 {
     for (int u = 0; u < N_UNITS; u++) {
@@ -25,11 +27,6 @@ bool expr_date_unit(expr_view name)
     return find_unit(name) != N_UNITS;
 }
 
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
 static int64_t weekday(int64_t days) /* 0 is Monday */
 {
     int64_t d = (days + 3) % 7;
@@ -39,7 +36,7 @@ static int64_t weekday(int64_t days) /* 0 is Monday */
 /* Local seconds since 1970 */
 static int64_t part(unit u, int64_t local)
 {
-    int64_t days = floor_divide(local, 86400), of_day = local - days * 86400, year;
+    int64_t days = expr_floor_divide(local, 86400), of_day = expr_floor_rest(local, 86400), year;
     unsigned month, day;
     expr_civil_from_days(days, &year, &month, &day);
     switch (u) {
@@ -71,7 +68,7 @@ static int64_t part(unit u, int64_t local)
 
 static int64_t truncated(unit u, int64_t local)
 {
-    int64_t days = floor_divide(local, 86400), year;
+    int64_t days = expr_floor_divide(local, 86400), year;
     unsigned month, day;
     expr_civil_from_days(days, &year, &month, &day);
     switch (u) {
@@ -84,9 +81,9 @@ static int64_t truncated(unit u, int64_t local)
     case WEEK:
         return (days - weekday(days)) * 86400;
     case HOUR:
-        return floor_divide(local, 3600) * 3600;
+        return expr_floor_divide(local, 3600) * 3600;
     case MINUTE:
-        return floor_divide(local, 60) * 60;
+        return expr_floor_divide(local, 60) * 60;
     case SECOND:
         return local;
     default:
@@ -102,12 +99,12 @@ lancelet_status expr_date_function(expr_context *c, const expr_node *call, const
     RETURN_IF_ERROR(expr_take(c, false, out));
     out->valid = v->valid;
     for (size_t i = 0; i < c->n; i++) {
-        int64_t seconds = floor_divide(v->i[i], expr_unit[t.unit]);
+        int64_t seconds = expr_floor_divide(v->i[i], expr_unit[t.unit]);
         int32_t east = 0;
         out->i[i] = 0;
         if (!expr_valid(v, i))
             continue;
-        bool ok = !t.zone || expr_zone_offset(t.zone, seconds, false, &east);
+        bool ok = seconds > -FAR && seconds < FAR && (!t.zone || expr_zone_offset(t.zone, seconds, false, &east));
         if (ok && is_part) {
             out->i[i] = part(u, seconds + east);
         } else if (ok) {

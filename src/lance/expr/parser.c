@@ -69,14 +69,19 @@ static lancelet_status look(parser *p, expr_token *out)
     return expr_lex(p->m, &at, out);
 }
 
+static int token_cut(const parser *p)
+{
+    return expr_cut((expr_view){p->m->text + p->token.begin, p->token.end - p->token.begin}, 40);
+}
+
 static lancelet_status fail(parser *p, const char *wanted)
 {
-    size_t position = expr_position(p->m, p->token.begin), n = p->token.end - p->token.begin;
+    size_t position = expr_position(p->m, p->token.begin);
     if (p->token.kind == EXPR_END)
         return base_fail(p->m->err, LANCELET_INVALID, "%s is missing at the end (position %zu)", wanted,
                          position);
     return base_fail(p->m->err, LANCELET_INVALID, "%.*s at position %zu: %s is wanted there",
-                     (int)(n > 40 ? 40 : n), p->m->text + p->token.begin, position, wanted);
+                     token_cut(p), p->m->text + p->token.begin, position, wanted);
 }
 
 static lancelet_status expect_symbol(parser *p, const char *symbol, const char *wanted)
@@ -95,7 +100,7 @@ static lancelet_status make(parser *p, expr_op op, expr_node *const *child, size
 {
     expr_node *node = expr_node_make(p->m, op, n);
     if (!node)
-        return LANCELET_MEMORY;
+        return p->m->failed;
     node->begin = begin;
     for (size_t i = 0; i < n; i++) {
         node->child[i] = child[i];
@@ -160,7 +165,7 @@ static lancelet_status interval_literal(parser *p, expr_node **out)
     if (!expr_parse_interval(p->token.value, &(*out)->value.interval))
         return base_fail(p->m->err, LANCELET_INVALID,
                          "%.*s at position %zu is no interval; intervals look like '3 days' or '1 hour 30 minutes'",
-                         (int)(p->token.end - p->token.begin > 40 ? 40 : p->token.end - p->token.begin),
+                         token_cut(p),
                          p->m->text + p->token.begin, expr_position(p->m, p->token.begin));
     return advance(p);
 }
@@ -214,7 +219,7 @@ static lancelet_status type_name(parser *p, expr_type *out)
         return base_fail(p->m->err, LANCELET_UNSUPPORTED,
                          "no type '%.*s' at position %zu; types: tinyint, smallint, int, bigint [unsigned], float, "
                          "double, decimal(p,s), string, binary, boolean, date, timestamp(p)",
-                         (int)(p->token.value.n > 40 ? 40 : p->token.value.n), p->token.value.p,
+                         expr_cut(p->token.value, 40), p->token.value.p,
                          expr_position(p->m, begin));
     if (!w)
         return fail(p, "a type");
@@ -322,6 +327,7 @@ static lancelet_status word(parser *p, expr_node **out)
         if (p->token.kind != EXPR_STRING_LITERAL)
             return fail(p, "a string");
         RETURN_IF_ERROR(bytes_literal(p, EXPR_TEXT, &string));
+        string->end = p->last;
         RETURN_IF_ERROR(make(p, EXPR_CAST, &string, 1, begin, out));
         (*out)->type = type;
         return LANCELET_OK;
@@ -338,7 +344,7 @@ static lancelet_status word(parser *p, expr_node **out)
         RETURN_IF_ERROR(parse(p, 0, &operand));
         RETURN_IF_ERROR(expect_word(p, "as", "AS and a type"));
         RETURN_IF_ERROR(cast_to(p, operand, begin, try, out));
-            return expect_symbol(p, ")", "')'");
+        return expect_symbol(p, ")", "')'");
     }
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (same_word(v, reserved[i]))

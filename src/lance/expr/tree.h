@@ -8,6 +8,8 @@
 #define EXPR_BLOCK 1024 /* rows evaluated at a time: vectors of 16-byte values stay in the first cache */
 #define EXPR_TEXT_LIMIT (16u << 20) /* bytes: lists of 100,000 ids are passed as text */
 #define EXPR_DEPTH_LIMIT 250        /* parentheses, NOT, operands within operands */
+#define EXPR_NODE_LIMIT 2000000     /* literals, columns, operations: some 500 MB */
+#define EXPR_REGISTER_LIMIT 10000   /* vectors of a block at a time: 170 MB */
 
 __extension__ typedef __int128 expr_wide;
 __extension__ typedef unsigned __int128 expr_uwide;
@@ -111,7 +113,7 @@ typedef enum expr_op {
     EXPR_IS_TRUE,
     EXPR_IS_FALSE,
     EXPR_COMPARE,
-    EXPR_BETWEEN,
+    EXPR_BETWEEN, /* typed: of literals, NOT is negated */
     EXPR_IN,
     EXPR_IN_SET, /* of literals: set */
     EXPR_LIKE,
@@ -120,6 +122,8 @@ typedef enum expr_op {
     EXPR_CONCAT,
     EXPR_CAST, /* to `type`; `try`: null where it cannot be cast */
     EXPR_CALL,
+    EXPR_SHARE,  /* child[1], within which child[0] is computed once */
+    EXPR_SHARED, /* the value of child[0], which a SHARE above has computed */
 } expr_op;
 typedef enum expr_comparison { EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE, EXPR_GT, EXPR_GE } expr_comparison;
 
@@ -136,6 +140,7 @@ typedef struct expr_node {
     bool null;          /* literal */
     bool insensitive;   /* ILIKE */
     bool try;           /* CAST */
+    bool saturate;      /* CAST of a moment: the nearest that there is, for comparisons */
     char arithmetic;    /* + - * / % */
     char escape;        /* LIKE */
     expr_comparison comparison;
@@ -144,6 +149,7 @@ typedef struct expr_node {
     expr_value value;
     expr_view name;          /* column, field, function, with quotes taken off */
     bool quoted;             /* name: a column for certain */
+    bool presence;           /* only whether it is null is asked: of any type */
     size_t column;           /* index of the schema's child */
     size_t field;            /* child index of the struct */
     expr_type item_type;     /* array_has(): of the list's items */
@@ -162,6 +168,25 @@ struct lance_expr {
     const struct ArrowSchema *result; /* NULL: a condition */
 };
 
+/* b > 0 */
+static inline int64_t expr_floor_divide(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+static inline int64_t expr_floor_rest(int64_t a, int64_t b)
+{
+    return a % b + (a % b < 0 ? b : 0);
+}
+/* For sentences: at most `most` bytes of v, no character cut. */
+static inline int expr_cut(expr_view v, size_t most)
+{
+    if (v.n <= most)
+        return (int)v.n;
+    while (most > 0 && (v.p[most] & 0xC0) == 0x80)
+        most--;
+    return (int)most;
+}
+
 /* Making a tree: what the parser and bind know. */
 typedef struct expr_maker {
     lance_expr *e;
@@ -170,10 +195,13 @@ typedef struct expr_maker {
     int64_t now_us;
     base_arena *arena; /* of e */
     lancelet_error *err;
+    lancelet_status failed;     /* why expr_node_make gave none */
+    size_t nodes;               /* made */
+    size_t counted, characters; /* expr_position: up to this byte there are so many */
 } expr_maker;
 
-expr_node *expr_node_make(expr_maker *m, expr_op op, size_t children); /* NULL: no memory, said */
-size_t expr_position(const expr_maker *m, size_t at); /* of a byte, in characters from 1 */
+expr_node *expr_node_make(expr_maker *m, expr_op op, size_t children); /* NULL: m->failed, said */
+size_t expr_position(expr_maker *m, size_t at); /* of a byte, in characters from 1 */
 /* The text of a node, cut when long. */
 const char *expr_words(const expr_maker *m, const expr_node *node, char out[80]);
 
@@ -201,6 +229,11 @@ lancelet_status expr_parse(expr_maker *m, expr_node **out) MUST_CHECK;
 lancelet_status expr_bind(expr_maker *m, expr_node **root) MUST_CHECK;
 
 /* ---- evaluation: one call's scratch ---- */
+typedef struct expr_shared {
+    const expr_node *node;
+    expr_vector value;
+    const struct expr_shared *up;
+} expr_shared;
 typedef struct expr_context {
     const lance_expr *e;
     const struct ArrowArray *columns;
@@ -208,6 +241,7 @@ typedef struct expr_context {
     const uint8_t *active; /* [n] 0: an error in this row does not count; NULL: all do */
     uint8_t **registers;   /* vectors: [EXPR_BLOCK] of 16 bytes, then as many of `valid` */
     size_t n_registers, capacity, used;
+    const expr_shared *shared; /* the innermost */
     base_arena text; /* strings made for the block */
     size_t made;     /* bytes of them */
     lancelet_error *err;

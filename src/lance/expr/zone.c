@@ -17,7 +17,6 @@ typedef struct change {
 typedef struct zone {
     struct zone *next;
     char name[64];
-    bool known;
     size_t n;
     int64_t *at;       /* [n] moments, ascending */
     int32_t *east;     /* [n] seconds from then on */
@@ -187,7 +186,7 @@ static bool read_zone(zone *z, const uint8_t *bytes, size_t n)
     return z->first >= -93599 && z->first <= 93599;
 }
 
-/* Zones that were asked for stay for the life of the process: there are some hundred. */
+/* Zones that there are stay for the life of the process when they were asked for: some hundred. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static zone *zones;
 
@@ -195,7 +194,7 @@ static bool safe_name(const char *name)
 {
     for (const char *p = name; *p; p++)
         if (!((*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_' ||
-              *p == '-' || *p == '+' || (*p == '/' && p > name)))
+              *p == '-' || *p == '+' || (*p == '/' && p > name && p[-1] != '/')))
             return false;
     return strlen(name) < sizeof((zone *)0)->name;
 }
@@ -212,13 +211,15 @@ static zone *load(const char *name)
     memcpy(z->name, name, strlen(name) + 1);
     snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", name);
     if (base_file_read(path, 1 << 20, &bytes, &n, &err) == LANCELET_OK) {
-        z->known = read_zone(z, bytes, n);
+        bool known = read_zone(z, bytes, n);
         base_free(bytes);
-    } else if (err.status == LANCELET_MEMORY) {
-        base_free(z);
-        return NULL;
+        if (known)
+            return z;
     }
-    return z;
+    base_free(z->at);
+    base_free(z->east);
+    base_free(z);
+    return NULL;
 }
 
 static const zone *find_zone(const char *name)
@@ -234,7 +235,7 @@ static const zone *find_zone(const char *name)
         zones = z;
     }
     pthread_mutex_unlock(&lock);
-    return z && z->known ? z : NULL;
+    return z;
 }
 
 static int32_t east_at(const zone *z, int64_t at)
@@ -259,11 +260,12 @@ bool expr_zone_offset(const char *name, int64_t at, bool local, int32_t *seconds
     *seconds = 0;
     if (strcmp(name, "UTC") == 0)
         return true;
+    const int64_t far = INT64_C(1) << 50; /* what is added to and taken from `at` here and by callers does not overflow */
+    bool near = at >= -far && at <= far;
     if (expr_parse_offset((expr_view){name, strlen(name)}, seconds))
-        return true;
-    const zone *z = find_zone(name);
-    const int64_t far = INT64_C(1) << 50;
-    if (!z || at > far || at < -far)
+        return near || *seconds == 0;
+    const zone *z = near ? find_zone(name) : NULL;
+    if (!z)
         return false;
     if (!local) {
         *seconds = east_at(z, at);

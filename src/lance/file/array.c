@@ -230,7 +230,7 @@ static lancelet_status take_distinct(const distinct *d, const struct ArrowSchema
                                      lancelet_error *err)
 {
     lance_sink sink;
-    lancelet_status status = lance_sink_open(&sink, &d->type, d->n, err);
+    lancelet_status status = lance_sink_open(&sink, &d->type, d->n, UINT64_MAX, err);
     for (uint64_t i = 0; status == LANCELET_OK && i < d->n; i++) {
         uint8_t bit;
         wire_span v = value_at(&d->type, d->values, d->first[i], &bit);
@@ -292,8 +292,9 @@ lancelet_status lance_array_dictionary(const struct ArrowSchema *schema, struct 
     lancelet_status status = lance_type_of(schema->dictionary, &d.type, err);
     if (status == LANCELET_OK && (bytes == 0 || schema->dictionary->dictionary || d.type.kind == LANCE_NULL ||
                                   d.type.kind == LANCE_LIST))
-        status = base_fail(err, LANCELET_UNSUPPORTED, "dictionaries with keys of '%.20s' and values of '%.20s' are not supported",
-                           schema->format, schema->dictionary->format);
+        status = base_fail(err, LANCELET_UNSUPPORTED,
+                           "dictionaries with keys of '%.20s' and values of '%.20s' are not supported", schema->format,
+                           schema->dictionary->format);
     if (status == LANCELET_OK)
         status = base_random(&d.seed, sizeof d.seed, err);
     if (status == LANCELET_OK) {
@@ -344,7 +345,7 @@ static lancelet_status null_leaf(const struct ArrowSchema *schema, uint64_t n, s
     lance_type type;
     lance_sink sink;
     RETURN_IF_ERROR(lance_type_of(schema, &type, err));
-    lancelet_status status = lance_sink_open(&sink, &type, n, err);
+    lancelet_status status = lance_sink_open(&sink, &type, n, UINT64_MAX, err);
     if (status == LANCELET_OK)
         status = lance_sink_nulls(&sink, n, err);
     if (status == LANCELET_OK)

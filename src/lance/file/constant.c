@@ -47,8 +47,6 @@ static lancelet_status open_levels(wire_span encoding, wire_span buffer, uint64_
 static lancelet_status open_all_levels(const lance_page_view *v, size_t buffer, lance_scratch *scratch,
                                        lance_level_run *out, lancelet_error *err)
 {
-    static const uint8_t same[LANCE_LAYERS + 1] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
-                                                   17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     memset(out, 0, sizeof *out);
     if (v->n_buffers < buffer + 2)
         return v->n_buffers == buffer && v->path->n_lists == 0
@@ -65,7 +63,7 @@ static lancelet_status open_all_levels(const lance_page_view *v, size_t buffer, 
         (v->path->n_lists == 0 && out->n > 0 && out->n != v->page->rows))
         return base_fail(err, LANCELET_CORRUPT, "a constant page's levels do not fit its rows");
     if (n_rep > 0)
-        RETURN_IF_ERROR(open_levels(rep_encoding, repetition, n_rep, same, v->path->n_lists, &scratch[REPETITION],
+        RETURN_IF_ERROR(open_levels(rep_encoding, repetition, n_rep, NULL, v->path->n_lists, &scratch[REPETITION],
                                     &out->repetition, err));
     if (n_def > 0)
         RETURN_IF_ERROR(open_levels(def_encoding, definition, n_def, v->meaning, v->max_level, &scratch[DEFINITION],

@@ -97,6 +97,19 @@ lancelet_status lance_file_column(const lance_file *f, uint32_t index, const lan
     return LANCELET_OK;
 }
 
+size_t lance_column_page(const lance_column *c, uint64_t row)
+{
+    size_t low = 0, high = c->n_pages;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (c->pages[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static lancelet_status read_container(lance_file *f, lancelet_error *err)
 {
     wire_span file = f->bytes;
@@ -156,6 +169,18 @@ static lance_file *fresh(void)
     return f;
 }
 
+/* f, whose bytes are there, is taken over. */
+static lancelet_status open_bytes(lance_file *f, lance_file **out, lancelet_error *err)
+{
+    lancelet_status status = read_container(f, err);
+    if (status != LANCELET_OK) {
+        destroy(f);
+        return status;
+    }
+    *out = f;
+    return LANCELET_OK;
+}
+
 lancelet_status lance_file_open(const char *path, uint64_t expected_size, lance_file **out,
                                 lancelet_error *err)
 {
@@ -170,13 +195,7 @@ lancelet_status lance_file_open(const char *path, uint64_t expected_size, lance_
     }
     f->mapped = true;
     f->bytes = (wire_span){f->map.data, (size_t)f->map.size};
-    status = read_container(f, err);
-    if (status != LANCELET_OK) {
-        destroy(f);
-        return status;
-    }
-    *out = f;
-    return LANCELET_OK;
+    return open_bytes(f, out, err);
 }
 
 lancelet_status lance_file_open_memory(const uint8_t *bytes, size_t size, lance_file **out,
@@ -187,13 +206,7 @@ lancelet_status lance_file_open_memory(const uint8_t *bytes, size_t size, lance_
     if (!f)
         return base_fail_memory(err);
     f->bytes = (wire_span){bytes, size};
-    lancelet_status status = read_container(f, err);
-    if (status != LANCELET_OK) {
-        destroy(f);
-        return status;
-    }
-    *out = f;
-    return LANCELET_OK;
+    return open_bytes(f, out, err);
 }
 
 lance_file *lance_file_retain(lance_file *f)

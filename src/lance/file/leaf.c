@@ -232,8 +232,11 @@ static lancelet_status constant(const lance_leaf *leaf, uint64_t n, uint32_t bit
 {
     wire_span value = wire_bytes(leaf->body, 1);
     size_t size;
-    if (value.size != bits / 8 || !base_mul_size((size_t)n, value.size, &size))
+    if (value.size == 0 || value.size != bits / 8)
         return base_fail(err, LANCELET_CORRUPT, "a page's constant has another width than the column");
+    if (!base_mul_size((size_t)n, value.size, &size) || size > SMALL_UNPACK_LIMIT)
+        return base_fail(err, LANCELET_LIMIT, "a constant that stands for %llu values is larger than the limit",
+                         (unsigned long long)n);
     uint8_t *to = room(out, size);
     if (!to)
         return base_fail_memory(err);
@@ -328,13 +331,19 @@ lancelet_status lance_levels_map(const uint8_t *values, uint64_t n, const uint8_
     if (!to)
         return base_fail_memory(err);
     for (uint64_t i = 0; i < n; i++) {
-        uint16_t level = (uint16_t)(values[2 * i] | values[2 * i + 1] << 8);
+        uint16_t level;
+        memcpy(&level, values + 2 * i, 2);
         highest = level > highest ? level : highest;
-        to[i] = meaning[level <= most ? level : 0];
+        to[i] = (uint8_t)level;
     }
     if (highest > most)
         return base_fail(err, LANCELET_CORRUPT, "a level of nesting is %d where the page's layers have %d", highest,
                          most);
+    bool same = true;
+    for (uint8_t level = 0; meaning && level <= most; level++)
+        same = same && meaning[level] == level;
+    for (uint64_t i = 0; !same && i < n; i++)
+        to[i] = meaning[to[i]];
     *levels = to;
     return LANCELET_OK;
 }

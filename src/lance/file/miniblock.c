@@ -50,7 +50,7 @@ typedef struct chunk {
     lance_strings strings;
 } chunk;
 
-/* The width of the values of an encoding: a column of a dictionary type has indices of the width of its keys, any other u32. */
+/* The width of the indices: a column of a dictionary type has those of the width of its keys, any other u32. */
 static lancelet_status find_index_bits(miniblock *m, lancelet_error *err)
 {
     lance_leaf leaf;
@@ -62,7 +62,8 @@ static lancelet_status find_index_bits(miniblock *m, lancelet_error *err)
                         ? wire_u64(leaf.body, 1, 0)
                         : 32;
     if (bits != 8 && bits != 16 && bits != 32 && bits != 64)
-        return base_fail(err, LANCELET_CORRUPT, "a page's dictionary has indices of %llu bits", (unsigned long long)bits);
+        return base_fail(err, LANCELET_CORRUPT, "a page's dictionary has indices of %llu bits",
+                         (unsigned long long)bits);
     m->index_bits = (uint32_t)bits;
     return LANCELET_OK;
 }
@@ -78,7 +79,7 @@ static lancelet_status open_dictionary(miniblock *m, wire_span encoding, lancele
     wire_span block = m->view->buffers[DICTIONARY_BUFFER];
     base_count_read(block.size);
     if (m->type->kind != LANCE_VARIABLE) {
-        if (m->type->kind == LANCE_BOOL || m->type->kind == LANCE_LIST)
+        if (m->type->kind != LANCE_FIXED)
             return base_fail(err, LANCELET_CORRUPT, "a page has a dictionary where its type has none");
         if (m->n_words > DICTIONARY_ITEMS)
             return base_fail(err, LANCELET_LIMIT, "a page's dictionary of numbers has more than %d items",
@@ -279,11 +280,9 @@ static lancelet_status compact_levels(const miniblock *m, lance_scratch *scratch
 static lancelet_status decode_levels(const miniblock *m, wire_span repetition, wire_span definition, uint64_t n,
                                      lance_scratch *scratch, chunk *c, lancelet_error *err)
 {
-    static const uint8_t same[LANCE_LAYERS + 1] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
-                                                   17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     c->levels.n = n;
     if (m->repetition.data)
-        RETURN_IF_ERROR(lance_leaf_levels(m->repetition, repetition, n, same, m->view->path->n_lists,
+        RETURN_IF_ERROR(lance_leaf_levels(m->repetition, repetition, n, NULL, m->view->path->n_lists,
                                           &scratch[REPETITION], &c->levels.repetition, err));
     if (m->definition.data)
         RETURN_IF_ERROR(lance_leaf_levels(m->definition, definition, n, m->view->meaning, m->view->max_level,
@@ -405,9 +404,12 @@ static lancelet_status append_lists(const miniblock *m, const chunk *c, scan *s,
 {
     lance_walk w = {.levels = &c->levels, .path = m->view->path};
     bool preamble = c->levels.n > 0 && c->levels.repetition[0] != m->view->path->n_lists;
+    uint64_t rows = 0;
+    for (uint64_t i = 0; i < c->levels.n; i++)
+        rows += c->levels.repetition[i] == m->view->path->n_lists;
     if (preamble)
         lance_walk_row(&w);
-    if (preamble != s->preamble)
+    if (preamble != s->preamble || rows != s->starts) /* an index may claim any number */
         return base_fail(err, LANCELET_CORRUPT, "a page's repetition index is not that of its lists");
     if (s->carry) {
         RETURN_IF_ERROR(lance_sink_levels(sink, &c->levels, 0, w.level, err));
@@ -422,6 +424,11 @@ static lancelet_status append_lists(const miniblock *m, const chunk *c, scan *s,
         for (; row < from; row++)
             lance_walk_row(&w);
         lance_walk start = w;
+        if (to == s->starts) { /* all that is left: needs no walk */
+            w.level = c->levels.n;
+            w.value = c->n;
+            row = to;
+        }
         for (; row < to; row++)
             lance_walk_row(&w);
         RETURN_IF_ERROR(lance_sink_levels(sink, &c->levels, start.level, w.level - start.level, err));
@@ -431,11 +438,7 @@ static lancelet_status append_lists(const miniblock *m, const chunk *c, scan *s,
             break;
         s->r++;
     }
-    for (; row < s->starts; row++)
-        lance_walk_row(&w);
-    return w.level == c->levels.n && w.rows == s->starts + preamble
-               ? LANCELET_OK
-               : base_fail(err, LANCELET_CORRUPT, "a page's repetition index is not that of its lists");
+    return LANCELET_OK;
 }
 
 /* Finds out which rows begin in chunk i of n values. */

@@ -1,9 +1,9 @@
-/* nested.c - Arrow arrays of any nesting, put together from the leaf columns of a file. Every leaf comes with levels that
- * say how its values nest (the levels of Melnik et al.: Dremel, VLDB 2010, counted from the inside out as Lance does:
- * repetition level 0 goes on in the innermost list, definition level 0 is a value). From a leaf outwards each layer
- * takes what it needs of the levels: a struct its validity, a list its offsets and validity; then what begins no list
- * of that layer is dropped and the rest means the layer outside. The leaves of a struct say the same about the layers
- * around it, so the first that the file has stands for all; leaves that it does not have are null. */
+/* nested.c - Arrow arrays of any nesting, put together from the leaf columns of a file. Every leaf comes with levels
+ * that say how its values nest (the levels of Melnik et al.: Dremel, VLDB 2010, counted from the inside out as Lance
+ * does: repetition level 0 goes on in the innermost list, definition level 0 is a value). From a leaf outwards each
+ * layer takes what it needs of the levels: a struct its validity, a list its offsets and validity; then what begins
+ * no list of that layer is dropped and the rest means the layer outside. The leaves of a struct say the same about
+ * the layers around it, so the first that the file has stands for all; leaves that it does not have are null. */
 #include "lance/file/page.h"
 
 /* The levels of a leaf as far as the layers inside have used them. */
@@ -213,7 +213,7 @@ static lancelet_status unpack_struct(lance_sink *s, struct ArrowArray *out, lanc
         lance_sink field = {0};
         status = lance_type_of(schema->children[made], &type, err);
         if (status == LANCELET_OK)
-            status = lance_sink_open(&field, &type, s->length, err);
+            status = lance_sink_open(&field, &type, s->length, s->bytes_limit, err);
         for (uint64_t i = 0; status == LANCELET_OK && i < s->length; i++)
             lance_sink_fixed(&field, s->values + i * s->type.width + at, 1);
         if (status == LANCELET_OK)

@@ -40,12 +40,15 @@ struct lance_file {
 lancelet_status lance_file_column(const lance_file *f, uint32_t index, const lance_column **out,
                                   lancelet_error *err) MUST_CHECK;
 
+/* The page that holds a row which is there. */
+size_t lance_column_page(const lance_column *c, uint64_t row);
+
 /* The same as lance_file_open over bytes in memory (borrowed until the last reference goes): for the fuzz target. */
 lancelet_status lance_file_open_memory(const uint8_t *bytes, size_t size, lance_file **out,
                                        lancelet_error *err) MUST_CHECK;
 
-/* Strings may refer to the same bytes many times (a dictionary) or be compressed, so that a small file made for it could
- * fill any memory. Real ones unfold far less than this many bytes. */
+/* Strings may refer to the same bytes many times (a dictionary) or be compressed, so that a small file made for it
+ * could fill any memory. Real ones unfold far less than this many bytes. */
 uint64_t lance_file_unfold_limit(const lance_file *f);
 /* The buffers of a Page message, inside the file: out [*n], at most `most`. */
 lancelet_status lance_page_buffers(const lance_file *f, wire_span page, wire_span *out, size_t most, size_t *n,
@@ -140,8 +143,6 @@ lancelet_status lance_type_of(const struct ArrowSchema *schema, lance_type *out,
                               lancelet_error *err) MUST_CHECK;
 /* CORRUPT where lists or maps lack the fields below them that they must have. */
 lancelet_status lance_check_fields(const struct ArrowSchema *schema, lancelet_error *err) MUST_CHECK;
-/* A struct whose field metadata asks for one column of whole rows (`lance-encoding:packed`). */
-bool lance_is_packed(const struct ArrowSchema *schema);
 
 /* ---- decoded rows ---- */
 typedef struct lance_sink {
@@ -157,7 +158,8 @@ typedef struct lance_sink {
     const lance_nesting *path;                 /* NULL: a row is a value */
     base_buffer repetition, definition;     /* a byte a level, where the path has lists; where it has layers */
 } lance_sink;
-lancelet_status lance_sink_open(lance_sink *s, const lance_type *type, uint64_t capacity,
+/* limit: bytes that the values may take, now (LIMIT where `capacity` of them take more) and as strings and lists grow. */
+lancelet_status lance_sink_open(lance_sink *s, const lance_type *type, uint64_t capacity, uint64_t limit,
                                 lancelet_error *err) MUST_CHECK;
 void lance_sink_free(lance_sink *s);
 /* Room for n more values. A sink opened with the capacity that is needed has it. */
@@ -181,6 +183,8 @@ lancelet_status lance_sink_items(lance_sink *s, size_t depth, uint64_t row, cons
 /* Appends levels where the path has more than one layer. */
 lancelet_status lance_sink_levels(lance_sink *s, const lance_level_run *levels, uint64_t first, uint64_t n,
                                   lancelet_error *err) MUST_CHECK;
+/* Appends value i of s, which has the same type. */
+lancelet_status lance_sink_copy(const lance_sink *s, uint64_t i, lance_sink *out, lancelet_error *err) MUST_CHECK;
 /* out = the rows at pick [n] of s, which holds `rows` rows. */
 lancelet_status lance_sink_gather(const lance_sink *s, uint64_t rows, const uint64_t *pick, uint64_t n, lance_sink *out,
                                   lancelet_error *err) MUST_CHECK;
@@ -286,7 +290,8 @@ void lance_scratch_free(lance_scratch *s);
 lancelet_status lance_leaf_fixed(wire_span encoding, const wire_span *buffers, size_t n_buffers, uint64_t n,
                                  uint32_t bits, lance_scratch *scratch, const uint8_t **values,
                                  lancelet_error *err) MUST_CHECK;
-/* The repetition or definition levels of a block, as bytes: meaning[u16 level]; CORRUPT where one is above `most`. */
+/* The repetition or definition levels of a block, as bytes: meaning[u16 level], NULL: the level itself; CORRUPT where
+ * one is above `most`. */
 lancelet_status lance_leaf_levels(wire_span encoding, wire_span block, uint64_t n, const uint8_t *meaning,
                                   uint8_t most, lance_scratch *scratch, const uint8_t **levels /* [n] */,
                                   lancelet_error *err) MUST_CHECK;

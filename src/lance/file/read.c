@@ -17,20 +17,6 @@ static lancelet_status find_column(const lance_file *f, uint32_t column, uint64_
     return LANCELET_OK;
 }
 
-/* The page that holds a row which is there. */
-static size_t find_page(const lance_column *c, uint64_t row)
-{
-    size_t low = 0, high = c->n_pages;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (c->pages[middle].first_row <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static lancelet_status read_page(const lance_file *f, const lance_page *page, const lance_range *ranges,
                                  size_t n, lance_sink *sink, lancelet_error *err)
 {
@@ -49,7 +35,7 @@ static lancelet_status read_page(const lance_file *f, const lance_page *page, co
 static lancelet_status read_run(const lance_file *f, const lance_column *c, uint64_t first, uint64_t count,
                                 lance_sink *sink, lancelet_error *err)
 {
-    for (size_t p = find_page(c, first); count > 0; p++) {
+    for (size_t p = lance_column_page(c, first); count > 0; p++) {
         const lance_page *page = &c->pages[p];
         uint64_t skip = first - page->first_row;
         lance_range range = {skip, lance_min(count, page->rows - skip)};
@@ -66,7 +52,7 @@ static lancelet_status read_sorted(const lance_request *r, const lance_column *c
 {
     uint64_t done = 0; /* values of row i that are read */
     for (size_t i = 0; i < r->n_sorted;) {
-        const lance_page *page = &c->pages[find_page(c, r->sorted[i] * factor + done)];
+        const lance_page *page = &c->pages[lance_column_page(c, r->sorted[i] * factor + done)];
         uint64_t page_end = page->first_row + page->rows;
         size_t k = 0;
         for (; i < r->n_sorted; i++, done = 0) {
@@ -111,8 +97,8 @@ lancelet_status lance_leaf_read(const lance_request *r, uint32_t column, const l
     RETURN_IF_ERROR(find_column(r->file, column, path->factor, &c, err));
     if (!base_mul_u64(rows, path->factor, &capacity))
         capacity = UINT64_MAX;
-    RETURN_IF_ERROR(lance_sink_open(&read, type, path->n_lists > 0 ? 0 : capacity, err));
-    read.bytes_limit = lance_file_unfold_limit(r->file);
+    RETURN_IF_ERROR(lance_sink_open(&read, type, path->n_lists > 0 ? 0 : capacity,
+                                    lance_file_unfold_limit(r->file), err));
     read.path = path;
     lancelet_status status = read_leaf(r, c, &read, err);
     if (status == LANCELET_OK && !r->pick) {
@@ -135,7 +121,7 @@ lancelet_status lance_leaf_borrow(const lance_request *r, uint32_t column, const
     if (r->sorted || r->count == 0 || type->packed)
         return LANCELET_OK;
     RETURN_IF_ERROR(find_column(r->file, column, path->factor, &c, err));
-    const lance_page *page = &c->pages[find_page(c, r->first)];
+    const lance_page *page = &c->pages[lance_column_page(c, r->first)];
     uint64_t skip = r->first - page->first_row;
     if (r->count > page->rows - skip)
         return LANCELET_OK;
@@ -241,7 +227,7 @@ lancelet_status lance_file_vectors(lance_file *f, uint32_t column, size_t dim, u
     RETURN_IF_ERROR(find_column(f, column, 1, &c, err));
     if (first == f->rows)
         return LANCELET_OK;
-    const lance_page *page = &c->pages[find_page(c, first)];
+    const lance_page *page = &c->pages[lance_column_page(c, first)];
     const uint8_t *bytes;
     if (f->minor == 0) {
         RETURN_IF_ERROR(lance_v20_matrix(f, page, &type, &bytes, err));

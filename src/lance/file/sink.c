@@ -60,21 +60,30 @@ static uint64_t bytes_for(const lance_type *type, uint64_t capacity)
     return ok && capacity <= INT64_MAX / type->items ? size : UINT64_MAX;
 }
 
+static lancelet_status unfolds_too_far(const char *what, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_LIMIT,
+                     "the rows' %s unfold to more bytes than the file's size allows; ask for fewer rows at once", what);
+}
+
 static lancelet_status too_many(uint64_t rows, lancelet_error *err)
 {
     return base_fail(err, LANCELET_LIMIT, "%llu rows at once are more than one array may hold",
                      (unsigned long long)rows);
 }
 
-lancelet_status lance_sink_open(lance_sink *s, const lance_type *type, uint64_t capacity, lancelet_error *err)
+lancelet_status lance_sink_open(lance_sink *s, const lance_type *type, uint64_t capacity, uint64_t limit,
+                                lancelet_error *err)
 {
     memset(s, 0, sizeof *s);
     s->type = *type;
     s->capacity = capacity;
-    s->bytes_limit = UINT64_MAX;
+    s->bytes_limit = limit;
     uint64_t size = bytes_for(type, capacity);
     if (size > ARRAY_LIMIT)
         return too_many(capacity, err);
+    if (size > limit) /* before memory: a page of nulls takes no bytes, whatever its values would */
+        return unfolds_too_far("values", err);
     if (type->kind == LANCE_NULL)
         return LANCELET_OK;
     uint8_t *bytes = aligned(size);
@@ -142,8 +151,7 @@ lancelet_status lance_sink_reserve(lance_sink *s, uint64_t n, lancelet_error *er
     if (!base_add_u64(s->length, n, &needed) || bytes_for(&s->type, needed) > ARRAY_LIMIT)
         return too_many(needed, err);
     if (bytes_for(&s->type, needed) > s->bytes_limit)
-        return base_fail(err, LANCELET_LIMIT,
-                         "the rows' lists unfold to more bytes than the file's size allows; ask for fewer rows at once");
+        return unfolds_too_far("lists", err);
     capacity = s->capacity < 512 ? 1024 : s->capacity * 2;
     if (capacity < needed || bytes_for(&s->type, capacity) > ARRAY_LIMIT)
         capacity = needed;
@@ -175,13 +183,6 @@ void lance_sink_bits(lance_sink *s, const uint8_t *bits, uint64_t first, uint64_
     s->length += n;
 }
 
-static lancelet_status too_many_bytes(lancelet_error *err)
-{
-    return base_fail(
-        err, LANCELET_LIMIT,
-        "the rows' strings unfold to more bytes than the file's size allows; ask for fewer rows at once");
-}
-
 static lancelet_status too_long(lancelet_error *err)
 {
     return base_fail(err, LANCELET_LIMIT, "the rows' strings are more than the 2 GiB that one array may hold");
@@ -191,7 +192,7 @@ static lancelet_status too_long(lancelet_error *err)
 static lancelet_status end_string(lance_sink *s, lancelet_error *err)
 {
     if (s->bytes.size > s->bytes_limit)
-        return too_many_bytes(err);
+        return unfolds_too_far("strings", err);
     s->length++;
     if (s->type.offset_bits == 32) {
         if (s->bytes.size > INT32_MAX)
@@ -208,7 +209,7 @@ static lancelet_status end_string(lance_sink *s, lancelet_error *err)
 static lancelet_status append_bytes(lance_sink *s, const uint8_t *bytes, size_t n, lancelet_error *err)
 {
     if (n > s->bytes_limit || s->bytes.size > s->bytes_limit - n)
-        return too_many_bytes(err);
+        return unfolds_too_far("strings", err);
     if (n > 0 && !base_buffer_append(&s->bytes, bytes, n))
         return base_fail_memory(err);
     return LANCELET_OK;
@@ -338,8 +339,7 @@ static lancelet_status append_levels(lance_sink *s, base_buffer *to, const uint8
                                      lancelet_error *err)
 {
     if (to->size + n > s->bytes_limit)
-        return base_fail(err, LANCELET_LIMIT,
-                         "the rows' lists unfold to more bytes than the file's size allows; ask for fewer rows at once");
+        return unfolds_too_far("lists", err);
     if (!base_buffer_reserve(to, (size_t)n))
         return base_fail_memory(err);
     if (levels)
@@ -367,7 +367,7 @@ static uint64_t offset_at(const lance_sink *s, uint64_t i)
     return wire_little(s->offsets + i * (s->type.offset_bits / 8), s->type.offset_bits / 8);
 }
 
-static lancelet_status copy_value(const lance_sink *s, uint64_t i, lance_sink *out, lancelet_error *err)
+lancelet_status lance_sink_copy(const lance_sink *s, uint64_t i, lance_sink *out, lancelet_error *err)
 {
     uint64_t at = out->length;
     if (s->type.kind == LANCE_VARIABLE) {
@@ -423,7 +423,7 @@ static lancelet_status gather(const lance_sink *s, const uint64_t *starts, const
         RETURN_IF_ERROR(lance_sink_levels(out, &levels, level, level_end - level, err));
         RETURN_IF_ERROR(lance_sink_reserve(out, value_end - value, err));
         for (; value < value_end; value++)
-            RETURN_IF_ERROR(copy_value(s, value, out, err));
+            RETURN_IF_ERROR(lance_sink_copy(s, value, out, err));
     }
     return LANCELET_OK;
 }
@@ -432,8 +432,8 @@ lancelet_status lance_sink_gather(const lance_sink *s, uint64_t rows, const uint
                                   lance_sink *out, lancelet_error *err)
 {
     bool lists = s->path && s->path->n_lists > 0;
-    RETURN_IF_ERROR(lance_sink_open(out, &s->type, lists ? 0 : n * (s->path ? s->path->factor : 1), err));
-    out->bytes_limit = s->bytes_limit;
+    RETURN_IF_ERROR(lance_sink_open(out, &s->type, lists ? 0 : n * (s->path ? s->path->factor : 1),
+                                    s->bytes_limit, err));
     out->path = s->path;
     uint64_t *starts = NULL;
     if (lists) {

@@ -1,5 +1,5 @@
-/* v20.c - columns of files of version 2.0 (which call themselves 0.3): from the columns of a field and its children to an
- * Arrow array. Every field has a column here: a list's holds the ends of its lists, a struct's is an empty header or
+/* v20.c - columns of files of version 2.0 (which call themselves 0.3): from the columns of a field and its children to
+ * an Arrow array. Every field has a column here: a list's holds the ends of its lists, a struct's is an empty header or
  * holds the whole packed struct; 2.0 knows no null structs. What is read of a column is a sequence of runs of its rows,
  * from the runs of rows that are asked for down to the runs of items that their lists refer to.
  * Source: protos/encodings_v2_0.proto of the Lance project (List for the ends) and files that its writers made. */
@@ -47,19 +47,6 @@ static lancelet_status open_column(const reading *r, uint32_t index, const runs 
     return LANCELET_OK;
 }
 
-static size_t find_page(const lance_column *c, uint64_t row)
-{
-    size_t low = 0, high = c->n_pages;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (c->pages[middle].first_row <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* ---- page by page ---- */
 
 /* Called with runs of one page, counted from its first row. */
@@ -87,7 +74,7 @@ static lancelet_status each_page(const lance_column *c, const runs *wanted, page
             const lance_page *p = &c->pages[page];
             if (first < p->first_row || first - p->first_row >= p->rows) {
                 status = visit_collected(visit, arg, page, &ranges, err);
-                page = find_page(c, first);
+                page = lance_column_page(c, first);
                 p = &c->pages[page];
             }
             uint64_t skip = first - p->first_row, count = lance_min(left, p->rows - skip);
@@ -151,7 +138,8 @@ static bool jumps_back(const lance_column *c, const runs *wanted)
     return false;
 }
 
-/* Runs that jump between pages are read in the column's order, so that no page is opened twice, and then put in theirs. */
+/* Runs that jump between pages are read in the column's order, so that no page is opened twice, and then put in
+ * theirs. */
 static lancelet_status read_sorted(leaf_reading *l, const runs *wanted, placed *order, lance_range *sorted,
                                    uint64_t *pick, lancelet_error *err)
 {
@@ -200,9 +188,7 @@ static lancelet_status open_sink(const reading *r, const struct ArrowSchema *sch
 {
     lance_type type;
     RETURN_IF_ERROR(lance_type_of(schema, &type, err));
-    RETURN_IF_ERROR(lance_sink_open(out, &type, rows, err));
-    out->bytes_limit = lance_file_unfold_limit(r->file);
-    return LANCELET_OK;
+    return lance_sink_open(out, &type, rows, lance_file_unfold_limit(r->file), err);
 }
 
 static lancelet_status read_leaf(const reading *r, uint32_t column, const struct ArrowSchema *schema,

@@ -264,22 +264,6 @@ static lancelet_status key_bits(wire_span encoding, uint32_t *bits, int depth, l
     return LANCELET_OK;
 }
 
-/* Appends value i of another sink of the same type. */
-static lancelet_status copy_value(lance_sink *to, const lance_sink *from, uint64_t i, lancelet_error *err)
-{
-    size_t word = from->type.offset_bits / 8;
-    if (from->type.kind == LANCE_VARIABLE) {
-        uint64_t start = wire_little(from->offsets + i * word, word);
-        uint64_t end = wire_little(from->offsets + (i + 1) * word, word);
-        return lance_sink_bytes(to, end > start ? from->bytes.data + start : NULL, (size_t)(end - start), err);
-    }
-    if (from->type.item_bits == 1)
-        lance_sink_bits(to, from->values, i * from->type.items, 1);
-    else
-        lance_sink_fixed(to, from->values + i * from->type.width, 1);
-    return LANCELET_OK;
-}
-
 static lancelet_status put_values(const decoding *d, const lance_sink *keys, const lance_sink *values,
                                   lancelet_error *err)
 {
@@ -293,11 +277,8 @@ static lancelet_status put_values(const decoding *d, const lance_sink *keys, con
         if (!null && key - base >= values->length)
             return base_fail(err, LANCELET_CORRUPT, "a dictionary has %llu values, one beyond them is asked for",
                              (unsigned long long)values->length);
-        if (null || values->type.kind == LANCE_NULL ||
-            (values->validity && !lance_bit(values->validity, key - base)))
-            RETURN_IF_ERROR(lance_sink_nulls(d->sink, 1, err));
-        else
-            RETURN_IF_ERROR(copy_value(d->sink, values, key - base, err));
+        RETURN_IF_ERROR(null ? lance_sink_nulls(d->sink, 1, err)
+                             : lance_sink_copy(values, key - base, d->sink, err));
     }
     return LANCELET_OK;
 }
@@ -314,10 +295,10 @@ static lancelet_status dictionary(const decoding *d, wire_span body, int depth, 
     lance_v20_page items = *d->page;
     items.rows = n;
     lance_range all = {0, n};
-    lancelet_status status = lance_sink_open(&keys, &key_type, rows_of(d), err);
+    uint64_t limit = d->page->bytes_limit;
+    lancelet_status status = lance_sink_open(&keys, &key_type, rows_of(d), limit, err);
     if (status == LANCELET_OK)
-        status = lance_sink_open(&values, &d->sink->type, n, err);
-    values.bytes_limit = d->page->bytes_limit;
+        status = lance_sink_open(&values, &d->sink->type, n, limit, err);
     if (status == LANCELET_OK) {
         decoding k = *d;
         k.sink = &keys;

@@ -65,7 +65,8 @@ lancelet_status lance_v20_page_open(const lance_file *f, const lance_page *page,
     wire_span any = wire_bytes(wire_bytes(wire_bytes(page->message, 4), 2), 1);
     wire_span url = wire_bytes(any, 1);
     if (url.size != sizeof url20 - 1 || memcmp(url.data, url20, url.size) != 0)
-        return base_fail(err, LANCELET_UNSUPPORTED, "the page is stored as '%.*s', which files of version 2.0 do not have",
+        return base_fail(err, LANCELET_UNSUPPORTED,
+                         "the page is stored as '%.*s', which files of version 2.0 do not have",
                          (int)lance_min(url.size, 100), url.data ? (const char *)url.data : "");
     out->message = wire_bytes(any, 2);
     return lance_v20_encoding_open(out->message, &out->encoding, err);

@@ -173,7 +173,7 @@ static lancelet_status write_rows(lance_file_writer *w, column_writer *c, const 
         return status;
     }
     if (!lance_rows_halve(rows, &first, &second))
-        return base_fail(err, LANCELET_LIMIT, "a row has more lists, or more values of a dictionary, than a page holds");
+        return base_fail(err, LANCELET_LIMIT, "a row has more lists, bools or values of a dictionary than a page holds");
     RETURN_IF_ERROR(write_rows(w, c, &first, err));
     return write_rows(w, c, &second, err);
 }
@@ -190,8 +190,9 @@ static lancelet_status flush(lance_file_writer *w, column_writer *c, lancelet_er
                        .rep = c->path.lists ? p->rep.data : NULL,
                        .def = p->def.size ? p->def.data : NULL,
                        .values = p->borrowed ? p->borrowed : p->values.data,
-                       .lengths = c->path.type.offset_bits ? p->lengths.data : NULL,
-                       .item_valid = p->item_valid.size ? p->item_valid.data : NULL};
+                       .lengths = c->path.type.offset_bits ? p->lengths.data : NULL};
+    for (size_t d = 0; d < LANCE_DIMENSIONS; d++)
+        rows.item_valid[d] = p->item_valid[d].size ? p->item_valid[d].data : NULL;
     lancelet_status status = write_rows(w, c, &rows, err);
     lance_pending_clear(p);
     if (lance_pending_capacity(p) > 4 * (size_t)PAGE_BYTES) /* one huge row has passed */

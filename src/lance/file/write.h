@@ -1,6 +1,6 @@
-/* write.h - between the files of the writer: write_type.c says how a leaf field is stored and which lists and structs lie
- * around it, write_levels.c takes Arrow arrays apart into values and levels, write_pages.c and write_miniblock.c turn the
- * rows of one page into its layout and buffers, write.c collects rows and writes the frame.
+/* write.h - between the files of the writer: write_type.c says which lists and structs lie around a leaf field,
+ * write_levels.c takes Arrow arrays apart into values and levels, write_pages.c and write_miniblock.c turn the rows of one
+ * page into its layout and buffers, write.c collects rows and writes the frame.
  *
  * Levels, as Lance has them: each value of a leaf has a repetition level, 0 when it goes on in the innermost list, k when it
  * begins a list k steps further out (the number of lists at a new row), and a definition level, 0 when it is there, else the
@@ -16,26 +16,7 @@ enum {
     LANCE_MADE_BUFFERS = 4,                      /* of a page: metadata, chunks, dictionary, repetition index */
 };
 
-/* ---- how a leaf is stored ---- */
-
-typedef enum lance_storage {
-    LANCE_STORE_NOTHING, /* the null type, structs without fields */
-    LANCE_STORE_BITS,    /* bool, fixed-size lists of bool */
-    LANCE_STORE_FIXED,
-    LANCE_STORE_VARIABLE,
-} lance_storage;
-
-typedef struct lance_leaf_type {
-    lance_storage storage;
-    uint64_t items;       /* N of a fixed_size_list<N>, else 1 */
-    uint32_t item_bits;   /* 0 for variable */
-    size_t width;         /* bytes a value, fixed only */
-    uint32_t offset_bits; /* 32 or 64 for variable */
-    bool text;            /* variable: UTF-8 */
-    bool list;            /* fixed_size_list */
-    uint32_t index_bits;  /* pages hold a dictionary and indices of this width; 0: the values */
-    uint64_t most_indices; /* that the index type tells apart */
-} lance_leaf_type;
+/* ---- where a leaf lies ---- */
 
 typedef struct lance_layer {
     bool list, large;    /* else a struct; large: 64-bit offsets */
@@ -50,7 +31,9 @@ typedef struct lance_path {
     size_t n;
     uint8_t lists;   /* among the layers */
     uint8_t visible; /* highest definition level of an entry that takes the place of a value */
-    lance_leaf_type type;
+    lance_type type;
+    uint32_t index_bits;   /* pages hold a dictionary and indices of this width; 0: the values */
+    uint64_t most_indices; /* that the index type tells apart */
 } lance_path;
 
 /* The paths of a column's leaves are handed to `add` in the order of the fields. Of the Field messages [n_fields] the column
@@ -66,7 +49,7 @@ typedef struct lance_pending {
     base_buffer rep, def;   /* u8 [levels]; rep only where there are lists, def from the first level that is not 0 on */
     base_buffer values;     /* fixed: [items * width], zeros where null; bits; variable: the bytes */
     base_buffer lengths;    /* variable: u32 [items], 0 where null */
-    base_buffer item_valid; /* fixed_size_list: a bit an item, from the first null one inside a list on */
+    base_buffer item_valid[LANCE_DIMENSIONS]; /* fixed-size lists: a bit an item of each, from the first null one on */
     const uint8_t *borrowed; /* fixed: the values, in the caller's array; NULL: in `values` */
 } lance_pending;
 
@@ -92,9 +75,9 @@ typedef struct lance_rows {
     uint64_t rows, levels, items;
     const uint8_t *rep;    /* [levels] or NULL */
     const uint8_t *def;    /* [levels] or NULL: all 0 */
-    const uint8_t *values; /* variable: those of the first item come first; bits: begin at bit first_item * path's items */
+    const uint8_t *values; /* variable: those of the first item come first; bits: begin at bit first_item * items of the type */
     const uint8_t *lengths;    /* u32 [items] */
-    const uint8_t *item_valid; /* bits, from first_item on; or NULL */
+    const uint8_t *item_valid[LANCE_DIMENSIONS]; /* bits, from first_item on; NULL: no null */
     uint64_t first_item;
 } lance_rows;
 
@@ -125,7 +108,7 @@ typedef struct lance_levels {
 
 /* What a page that is stored as a dictionary has beside its indices. */
 typedef struct lance_dictionary_page {
-    const lance_leaf_type *type; /* of the values */
+    const lance_type *type; /* of the values */
     base_buffer block;
     uint64_t n; /* values */
 } lance_dictionary_page;
@@ -133,8 +116,8 @@ typedef struct lance_dictionary_page {
 /* false: memory is out. *too_much as above. dictionary: NULL, or what the rows' values are indices into. */
 bool lance_miniblock_make(const lance_rows *r, const lance_levels *levels, const lance_dictionary_page *dictionary,
                           int minor, lance_made_page *out, bool *too_much) MUST_CHECK;
-/* The CompressiveEncoding of values as field `field` of b. */
-bool lance_put_values(base_buffer *b, uint32_t field, const lance_leaf_type *type, bool item_validity) MUST_CHECK;
+/* The CompressiveEncoding of values as field `field` of b. item_valid: of lance_rows, or NULL. */
+bool lance_put_values(base_buffer *b, uint32_t field, const lance_type *type, const uint8_t *const *item_valid) MUST_CHECK;
 bool lance_put_flat(base_buffer *b, uint32_t field, uint64_t bits) MUST_CHECK;
 
 /* ---- small helpers ---- */
@@ -144,6 +127,13 @@ static inline uint32_t lance_length_at(const uint8_t *lengths, uint64_t i)
 {
     uint32_t n;
     memcpy(&n, lengths + 4 * i, 4);
+    return n;
+}
+/* Items of n values down to the fixed-size list number d, 0 the outermost. */
+static inline uint64_t lance_items_down_to(const lance_type *t, size_t d, uint64_t n)
+{
+    for (size_t k = 0; k <= d; k++)
+        n *= t->size[k];
     return n;
 }
 /* Is entry i one with a value's place? */

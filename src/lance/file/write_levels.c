@@ -121,17 +121,18 @@ static bool put_levels(shred *s, int64_t n, uint8_t rep, uint8_t again, uint8_t 
 static bool put_nothing(shred *s, int64_t n)
 {
     lance_pending *p = s->p;
-    const lance_leaf_type *t = &s->path->type;
-    uint64_t items = (uint64_t)n * t->items, before = p->items * t->items;
+    const lance_type *t = &s->path->type;
     bool ok = true;
-    if (t->storage == LANCE_STORE_VARIABLE)
+    if (t->kind == LANCE_VARIABLE)
         ok = append_zeros(&p->lengths, 4 * (uint64_t)n);
-    else if (t->storage == LANCE_STORE_FIXED)
+    else if (t->width > 0)
         ok = append_zeros(&p->values, (uint64_t)n * t->width);
-    else if (t->storage == LANCE_STORE_BITS)
-        ok = lance_append_bits(&p->values, before, NULL, 0, items, false);
-    if (ok && p->item_valid.size > 0)
-        ok = lance_append_bits(&p->item_valid, before, NULL, 0, items, true);
+    else if (t->item_bits == 1)
+        ok = lance_append_bits(&p->values, p->items * t->items, NULL, 0, (uint64_t)n * t->items, false);
+    for (size_t d = 0; ok && d < t->depth; d++)
+        if (p->item_valid[d].size > 0)
+            ok = lance_append_bits(&p->item_valid[d], lance_items_down_to(t, d, p->items), NULL, 0,
+                                   lance_items_down_to(t, d, (uint64_t)n), true);
     p->items += (uint64_t)n;
     return ok;
 }
@@ -192,41 +193,41 @@ static lancelet_status put_strings(shred *s, const struct ArrowArray *a, int64_t
     return LANCELET_OK;
 }
 
-/* Validity of n items of fixed_size_lists, in `child` from item `first` on. */
-static bool put_item_validity(shred *s, const struct ArrowArray *child, uint64_t first, uint64_t n)
+/* Validity of n items of the fixed-size list number d, in `child` from item `first` on. */
+static bool put_item_validity(shred *s, size_t d, const struct ArrowArray *child, uint64_t first, uint64_t n)
 {
-    lance_pending *p = s->p;
-    uint64_t before = p->items * s->path->type.items;
+    base_buffer *bits = &s->p->item_valid[d];
+    uint64_t before = lance_items_down_to(&s->path->type, d, s->p->items);
     bool valid = true;
     bool nulls = child->null_count != 0 && child->buffers[0] &&
                  (run_of(child->buffers[0], child->offset + (int64_t)first, (int64_t)n, &valid) < (int64_t)n || !valid);
-    if (!nulls && p->item_valid.size == 0)
+    if (!nulls && bits->size == 0)
         return true;
-    if (p->item_valid.size == 0 && before > 0 && !lance_append_bits(&p->item_valid, 0, NULL, 0, before, true))
+    if (bits->size == 0 && before > 0 && !lance_append_bits(bits, 0, NULL, 0, before, true))
         return false;
-    return lance_append_bits(&p->item_valid, before, nulls ? child->buffers[0] : NULL,
-                             (uint64_t)child->offset + first, n, true);
+    return lance_append_bits(bits, before, nulls ? child->buffers[0] : NULL, (uint64_t)child->offset + first, n, true);
 }
 
 /* n values that are there. */
 static lancelet_status put_values(shred *s, const struct ArrowArray *a, int64_t i, int64_t n)
 {
     lance_pending *p = s->p;
-    const lance_leaf_type *t = &s->path->type;
-    uint64_t first = (uint64_t)i, items = (uint64_t)n * t->items;
-    if (t->storage == LANCE_STORE_VARIABLE)
+    const lance_type *t = &s->path->type;
+    uint64_t first = (uint64_t)i, items = (uint64_t)n;
+    if (t->kind == LANCE_VARIABLE)
         return put_strings(s, a, i, n);
-    if (t->list) {
-        first = (uint64_t)(a->offset + i) * t->items;
+    for (size_t d = 0; d < t->depth; d++) {
+        first = (first + (uint64_t)a->offset) * t->size[d];
+        items *= t->size[d];
         a = a->children[0];
-        if (!put_item_validity(s, a, first, items))
+        if (!put_item_validity(s, d, a, first, items))
             return base_fail_memory(s->err);
     }
     first += (uint64_t)a->offset;
     bool ok = true;
-    if (t->storage == LANCE_STORE_BITS) {
+    if (t->item_bits == 1) {
         ok = lance_append_bits(&p->values, p->items * t->items, a->buffers[1], first, items, false);
-    } else if (t->storage == LANCE_STORE_FIXED) {
+    } else if (t->width > 0) {
         const uint8_t *from = (const uint8_t *)a->buffers[1] + first * (t->item_bits / 8);
         if (s->borrow)
             p->borrowed = from;
@@ -264,7 +265,7 @@ static lancelet_status put_leaf(shred *s, const struct ArrowSchema *schema, cons
             valid = dictionary_index(schema, a, i, &value);
             values = a->dictionary;
         }
-        if (s->path->type.storage == LANCE_STORE_NOTHING)
+        if (s->path->type.kind == LANCE_NULL)
             valid = false;
         else if (!valid && !(schema->flags & ARROW_FLAG_NULLABLE))
             return fail_null(s, schema);
@@ -348,7 +349,7 @@ lancelet_status lance_pending_add(lance_pending *p, const lance_path *path, cons
                                   const struct ArrowArray *a, int64_t first, int64_t n, bool borrow, lancelet_error *err)
 {
     shred s = {.p = p, .path = path, .err = err};
-    s.borrow = borrow && p->rows == 0 && path->n == 0 && path->type.storage == LANCE_STORE_FIXED && !a->dictionary &&
+    s.borrow = borrow && p->rows == 0 && path->n == 0 && path->type.width > 0 && !a->dictionary &&
                no_null(a, first, n);
     p->rows += (uint64_t)n;
     return put_elements(&s, schema, a, 0, first, n, path->lists, path->lists);
@@ -356,19 +357,19 @@ lancelet_status lance_pending_add(lance_pending *p, const lance_path *path, cons
 
 uint64_t lance_rows_bytes(const lance_path *path, const struct ArrowArray *a, int64_t row)
 {
-    const lance_leaf_type *t = &path->type;
+    const lance_type *t = &path->type;
     int64_t at = row;
     for (size_t i = 0; i < path->n; i++) {
         const lance_layer *layer = &path->layer[i];
-        at = !layer->list ? a->offset + at : a->buffers[1] ? offset_at(a, layer->large, at) : 0;
+        at = !layer->list ? a->offset + at : a->length > 0 ? offset_at(a, layer->large, at) : 0;
         a = a->children[layer->child];
     }
     uint64_t items = (uint64_t)at, bytes = path->lists ? 2 * (items + (uint64_t)row) : 0;
-    if (t->storage == LANCE_STORE_FIXED)
+    if (t->width > 0)
         return bytes + items * t->width;
-    if (t->storage == LANCE_STORE_BITS)
+    if (t->item_bits == 1)
         return bytes + items * t->items / 8;
-    if (t->storage == LANCE_STORE_VARIABLE && !a->dictionary && a->buffers[1])
+    if (t->kind == LANCE_VARIABLE && !a->dictionary && a->length > 0)
         return bytes + 4 * items + (uint64_t)offset_at(a, t->offset_bits == 64, at);
     return bytes + 4 * items;
 }
@@ -380,7 +381,10 @@ uint64_t lance_pending_bytes(const lance_pending *p)
 
 size_t lance_pending_capacity(const lance_pending *p)
 {
-    return p->values.capacity + p->lengths.capacity + p->rep.capacity + p->def.capacity + p->item_valid.capacity;
+    size_t capacity = p->values.capacity + p->lengths.capacity + p->rep.capacity + p->def.capacity;
+    for (size_t d = 0; d < LANCE_DIMENSIONS; d++)
+        capacity += p->item_valid[d].capacity;
+    return capacity;
 }
 
 bool lance_has_dictionary(const lance_path *path, const struct ArrowSchema *column)
@@ -393,7 +397,9 @@ bool lance_has_dictionary(const lance_path *path, const struct ArrowSchema *colu
 void lance_pending_clear(lance_pending *p)
 {
     p->rows = p->levels = p->items = 0;
-    p->rep.size = p->def.size = p->values.size = p->lengths.size = p->item_valid.size = 0;
+    p->rep.size = p->def.size = p->values.size = p->lengths.size = 0;
+    for (size_t d = 0; d < LANCE_DIMENSIONS; d++)
+        p->item_valid[d].size = 0;
     p->borrowed = NULL;
 }
 
@@ -403,5 +409,6 @@ void lance_pending_free(lance_pending *p)
     base_buffer_free(&p->def);
     base_buffer_free(&p->values);
     base_buffer_free(&p->lengths);
-    base_buffer_free(&p->item_valid);
+    for (size_t d = 0; d < LANCE_DIMENSIONS; d++)
+        base_buffer_free(&p->item_valid[d]);
 }

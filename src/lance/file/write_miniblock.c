@@ -6,7 +6,7 @@ enum {
     CHUNK_BYTES = 4096,      /* of values, aimed at */
     CHUNK_VALUES = 4096,     /* at most */
     CHUNK_LIMIT = 32 * 1024, /* bytes that a chunk of 2.1 can say it has */
-    HEADER = 64,             /* of a chunk, paddings included, at most */
+    HEADER = 96,             /* of a chunk, paddings included, at most */
 };
 
 /* A chunk's part of the page. */
@@ -30,14 +30,19 @@ static bool has_def(const miniblock *m)
     return m->levels->most > 0;
 }
 
-/* Bytes of a chunk's values and their validity. */
+/* Bytes of the validity that a chunk has of the items of fixed-size list number d; 0: none. */
+static uint64_t validity_bytes(const lance_rows *r, size_t d, uint64_t items)
+{
+    return r->item_valid[d] ? (lance_items_down_to(&r->path->type, d, items) + 7) / 8 : 0;
+}
+
+/* Bytes of a chunk's values. */
 static uint64_t value_bytes(const lance_rows *r, uint64_t items, uint64_t strings)
 {
-    const lance_leaf_type *t = &r->path->type;
-    uint64_t validity = r->item_valid ? (items * t->items + 7) / 8 : 0;
-    if (t->storage == LANCE_STORE_VARIABLE)
+    const lance_type *t = &r->path->type;
+    if (t->kind == LANCE_VARIABLE)
         return strings + (items + 1) * (t->offset_bits / 8);
-    return validity + (t->storage == LANCE_STORE_BITS ? (items * t->items + 7) / 8 : items * t->width);
+    return t->item_bits == 1 ? (items * t->items + 7) / 8 : items * t->width;
 }
 
 /* How many values the chunk that begins at *c gets. false: no chunk can begin so. */
@@ -60,6 +65,8 @@ static bool choose_chunk(const miniblock *m, chunk *c)
         if (last)
             levels = r->levels - c->level; /* lists without values at the end belong to it */
         uint64_t size = value_bytes(r, items, bytes);
+        for (size_t d = 0; d < r->path->type.depth; d++)
+            size += validity_bytes(r, d, items);
         if (HEADER + size + levels * level_bytes > CHUNK_LIMIT || (found && size > CHUNK_BYTES))
             break;
         found = true;
@@ -96,14 +103,17 @@ static bool put_levels(base_buffer *b, const uint8_t *levels, const uint8_t *map
 static bool put_values(const miniblock *m, const chunk *c)
 {
     const lance_rows *r = m->r;
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     base_buffer *b = &m->out->buffers[1];
-    uint64_t first = (r->first_item + c->item) * t->items, n = c->items * t->items;
-    if (r->item_valid && !(lance_append_bits(b, 8 * (uint64_t)b->size, r->item_valid, first, n, true) && pad(b, 8)))
-        return false;
-    if (t->storage == LANCE_STORE_BITS)
-        return lance_append_bits(b, 8 * (uint64_t)b->size, r->values, first, n, false);
-    if (t->storage == LANCE_STORE_FIXED)
+    uint64_t first = r->first_item + c->item;
+    for (size_t d = 0; d < t->depth; d++)
+        if (r->item_valid[d] &&
+            !(lance_append_bits(b, 8 * (uint64_t)b->size, r->item_valid[d], lance_items_down_to(t, d, first),
+                                lance_items_down_to(t, d, c->items), true) && pad(b, 8)))
+            return false;
+    if (t->item_bits == 1)
+        return lance_append_bits(b, 8 * (uint64_t)b->size, r->values, first * t->items, c->items * t->items, false);
+    if (t->width > 0)
         return base_buffer_append(b, r->values + c->item * t->width, (size_t)c->items * t->width);
     size_t word = t->offset_bits / 8;
     uint64_t offset = (c->items + 1) * word;
@@ -125,17 +135,17 @@ static bool put_values(const miniblock *m, const chunk *c)
 static bool put_chunk(miniblock *m, const chunk *c)
 {
     const lance_rows *r = m->r;
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     base_buffer *b = &m->out->buffers[1];
     size_t start = b->size, size_bytes = m->minor >= 2 ? 4 : 2, log = 0;
-    uint64_t size = value_bytes(r, c->items, c->bytes);
-    uint64_t validity = r->item_valid ? (c->items * t->items + 7) / 8 : 0, word = t->offset_bits / 8;
+    uint64_t size = value_bytes(r, c->items, c->bytes), word = t->offset_bits / 8;
     if (word) /* readers refuse another length */
         size = (size + word - 1) / word * word;
     bool ok = wire_put_little(b, r->rep || has_def(m) ? c->levels : 0, 2) &&
-              (!r->rep || wire_put_little(b, 2 * c->levels, 2)) && (!has_def(m) || wire_put_little(b, 2 * c->levels, 2)) &&
-              (!r->item_valid || wire_put_little(b, validity, size_bytes)) &&
-              wire_put_little(b, size - validity, size_bytes) && pad(b, 8);
+              (!r->rep || wire_put_little(b, 2 * c->levels, 2)) && (!has_def(m) || wire_put_little(b, 2 * c->levels, 2));
+    for (size_t d = 0; ok && d < t->depth; d++)
+        ok = !r->item_valid[d] || wire_put_little(b, validity_bytes(r, d, c->items), size_bytes);
+    ok = ok && wire_put_little(b, size, size_bytes) && pad(b, 8);
     if (r->rep)
         ok = ok && put_levels(b, r->rep + c->level, NULL, c->levels);
     if (has_def(m))
@@ -179,12 +189,15 @@ static bool put_layout(const miniblock *m, const lance_dictionary_page *dictiona
 {
     const lance_rows *r = m->r;
     base_buffer body = {0};
+    uint64_t value_buffers = 1;
+    for (size_t d = 0; d < LANCE_DIMENSIONS; d++)
+        value_buffers += r->item_valid[d] != NULL;
     bool ok = (!r->rep || lance_put_flat(&body, 1, 16)) && (!has_def(m) || lance_put_flat(&body, 2, 16)) &&
-              lance_put_values(&body, 3, &r->path->type, r->item_valid != NULL);
+              lance_put_values(&body, 3, &r->path->type, r->item_valid);
     if (dictionary)
-        ok = ok && lance_put_values(&body, 4, dictionary->type, false) && wire_put_varint(&body, 5, dictionary->n);
+        ok = ok && lance_put_values(&body, 4, dictionary->type, NULL) && wire_put_varint(&body, 5, dictionary->n);
     ok = ok && wire_put_packed(&body, 6, m->levels->layers, m->levels->n) &&
-         wire_put_varint(&body, 7, r->item_valid ? 2 : 1) && (!r->rep || wire_put_varint(&body, 8, 1)) &&
+         wire_put_varint(&body, 7, value_buffers) && (!r->rep || wire_put_varint(&body, 8, 1)) &&
          wire_put_varint(&body, 9, r->items) && (m->minor < 2 || wire_put_varint(&body, 10, 1)) &&
          wire_put_bytes(&m->out->layout, LANCE_LAYOUT_MINIBLOCK, body.data, body.size);
     base_buffer_free(&body);

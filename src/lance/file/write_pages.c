@@ -26,19 +26,26 @@ bool lance_put_flat(base_buffer *b, uint32_t field, uint64_t bits)
     return ok;
 }
 
-bool lance_put_values(base_buffer *b, uint32_t field, const lance_leaf_type *type, bool item_validity)
+/* From the fixed-size list number d inwards. */
+static bool put_from(base_buffer *b, uint32_t field, const lance_type *type, const uint8_t *const *item_valid, size_t d)
 {
-    if (!type->list && type->storage != LANCE_STORE_VARIABLE)
+    bool list = d < type->depth;
+    if (!list && type->kind != LANCE_VARIABLE)
         return lance_put_flat(b, field, type->item_bits);
     base_buffer body = {0}, encoding = {0};
-    bool ok = type->list ? wire_put_varint(&body, 1, type->items) && lance_put_flat(&body, 2, type->item_bits) &&
-                               (!item_validity || wire_put_varint(&body, 3, 1))
-                         : lance_put_flat(&body, 1, type->offset_bits);
-    ok = ok && wire_put_bytes(&encoding, type->list ? LANCE_FIXED_SIZE_LIST : LANCE_VARIABLE_LEAF, body.data, body.size) &&
+    bool ok = list ? wire_put_varint(&body, 1, type->size[d]) && put_from(&body, 2, type, item_valid, d + 1) &&
+                         (!item_valid || !item_valid[d] || wire_put_varint(&body, 3, 1))
+                   : lance_put_flat(&body, 1, type->offset_bits);
+    ok = ok && wire_put_bytes(&encoding, list ? LANCE_FIXED_SIZE_LIST : LANCE_VARIABLE_LEAF, body.data, body.size) &&
          wire_put_bytes(b, field, encoding.data, encoding.size);
     base_buffer_free(&body);
     base_buffer_free(&encoding);
     return ok;
+}
+
+bool lance_put_values(base_buffer *b, uint32_t field, const lance_type *type, const uint8_t *const *item_valid)
+{
+    return put_from(b, field, type, item_valid, 0);
 }
 
 /* ---- levels ---- */
@@ -124,7 +131,7 @@ typedef struct zip {
     unsigned rep_bits, def_bits;
     size_t word;     /* bytes of a control word */
     size_t lengths;  /* bytes of a string's length, 0: fixed width */
-    size_t validity; /* bytes of a vector's item validity */
+    size_t validity; /* bytes of a value's item validity, all its fixed-size lists together */
     uint64_t size;   /* of the zipped values */
 } zip;
 
@@ -139,14 +146,15 @@ static uint64_t string_bytes(const lance_rows *r)
 static void plan_zip(zip *z)
 {
     const lance_rows *r = z->r;
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     z->rep_bits = bits_for(r->path->lists);
     z->def_bits = bits_for(z->levels->most);
     z->word = (z->rep_bits + z->def_bits + 7) / 8;
     z->lengths = t->offset_bits / 8;
-    z->validity = r->item_valid ? (size_t)((t->items + 7) / 8) : 0;
+    for (size_t d = 0; d < t->depth; d++)
+        z->validity += r->item_valid[d] ? (size_t)((lance_items_down_to(t, d, 1) + 7) / 8) : 0;
     z->size = r->levels * z->word;
-    if (t->storage != LANCE_STORE_VARIABLE) {
+    if (t->kind != LANCE_VARIABLE) {
         z->size += r->items * (t->width + z->validity);
         return;
     }
@@ -162,15 +170,21 @@ static uint8_t *put_number(uint8_t *to, uint64_t v, size_t n)
     return to + n;
 }
 
-/* The validity of item k's numbers, from bit 0 of its first byte on. */
+/* The validity of the items of value k, that of each list from bit 0 of its first byte on. */
 static uint8_t *put_validity(const zip *z, uint64_t k, uint8_t *to)
 {
-    uint64_t n = z->r->path->type.items, first = (z->r->first_item + k) * n;
+    const lance_type *t = &z->r->path->type;
     memset(to, 0, z->validity);
-    for (uint64_t i = 0; i < n; i++)
-        if (lance_bit(z->r->item_valid, first + i))
-            to[i / 8] = (uint8_t)(to[i / 8] | 1u << (i % 8));
-    return to + z->validity;
+    for (size_t d = 0; d < t->depth; d++) {
+        uint64_t n = lance_items_down_to(t, d, 1), first = (z->r->first_item + k) * n;
+        if (!z->r->item_valid[d])
+            continue;
+        for (uint64_t i = 0; i < n; i++)
+            if (lance_bit(z->r->item_valid[d], first + i))
+                to[i / 8] = (uint8_t)(to[i / 8] | 1u << (i % 8));
+        to += (n + 7) / 8;
+    }
+    return to;
 }
 
 /* Writes all entries to `begin` [size] and where each row begins to `index` [(rows + 1) * width], if there is one. */
@@ -223,7 +237,7 @@ static bool zip_buffers(const zip *z, lance_made_page *out)
 
 static bool make_fullzip(const lance_rows *r, const lance_levels *levels, lance_made_page *out)
 {
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     zip z = {.r = r, .levels = levels};
     base_buffer body = {0};
     plan_zip(&z);
@@ -234,7 +248,7 @@ static bool make_fullzip(const lance_rows *r, const lance_levels *levels, lance_
         ok = ok && wire_put_varint(&body, 2, z.def_bits);
     ok = ok && wire_put_varint(&body, z.lengths ? 4 : 3, z.lengths ? 8 * z.lengths : 8 * (t->width + z.validity)) &&
          wire_put_varint(&body, 5, r->levels) && wire_put_varint(&body, 6, r->items) &&
-         lance_put_values(&body, 7, t, z.validity > 0) && wire_put_packed(&body, 8, levels->layers, levels->n) &&
+         lance_put_values(&body, 7, t, r->item_valid) && wire_put_packed(&body, 8, levels->layers, levels->n) &&
          wire_put_bytes(&out->layout, LANCE_LAYOUT_FULLZIP, body.data, body.size);
     base_buffer_free(&body);
     return ok;
@@ -261,18 +275,18 @@ static bool find_index(dictionary *d, const uint8_t *value, size_t n, uint64_t *
 
 static bool collect_values(dictionary *d, const lance_rows *r)
 {
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     const uint8_t *value = r->values;
     uint64_t item = 0;
     bool ok = true;
-    for (uint64_t i = 0; ok && i < r->levels && d->page.n <= t->most_indices; i++) {
+    for (uint64_t i = 0; ok && i < r->levels && d->page.n <= r->path->most_indices; i++) {
         uint64_t index = 0; /* of a null: any */
         if (!lance_entry_visible(r, i))
             continue;
         size_t n = r->lengths ? lance_length_at(r->lengths, item) : t->width;
         if (!r->def || r->def[i] == 0)
             ok = find_index(d, n ? value : (const uint8_t *)"", n, &index);
-        ok = ok && wire_put_little(&d->indices, index, t->index_bits / 8);
+        ok = ok && wire_put_little(&d->indices, index, r->path->index_bits / 8);
         if (n > 0)
             value += n;
         item++;
@@ -297,15 +311,14 @@ static bool put_block(dictionary *d)
 
 static bool make_dictionary(const lance_rows *r, const lance_levels *levels, int minor, lance_made_page *out, bool *too_much)
 {
-    const lance_leaf_type *t = &r->path->type;
-    dictionary d = {.map = base_map64_create(), .page.type = t};
+    dictionary d = {.map = base_map64_create(), .page.type = &r->path->type};
     bool ok = d.map && collect_values(&d, r);
-    *too_much = ok && d.page.n > t->most_indices;
+    *too_much = ok && d.page.n > r->path->most_indices;
     if (ok && !*too_much && (ok = put_block(&d))) {
         lance_path path = *r->path;
         lance_rows indices = *r;
-        path.type = (lance_leaf_type){
-            .storage = LANCE_STORE_FIXED, .items = 1, .item_bits = t->index_bits, .width = t->index_bits / 8};
+        path.type = (lance_type){
+            .kind = LANCE_FIXED, .items = 1, .item_bits = path.index_bits, .width = path.index_bits / 8};
         indices.path = &path;
         indices.values = d.indices.data;
         indices.lengths = NULL;
@@ -323,11 +336,9 @@ static bool make_dictionary(const lance_rows *r, const lance_levels *levels, int
 
 static bool is_narrow(const lance_rows *r)
 {
-    const lance_leaf_type *t = &r->path->type;
-    if (t->storage == LANCE_STORE_BITS)
-        return true;
-    if (t->storage == LANCE_STORE_FIXED)
-        return t->width < NARROW;
+    const lance_type *t = &r->path->type;
+    if (t->kind != LANCE_VARIABLE)
+        return t->width < NARROW; /* of bits 0 */
     for (uint64_t i = 0; i < r->items; i++)
         if (lance_length_at(r->lengths, i) >= NARROW)
             return false;
@@ -343,13 +354,13 @@ lancelet_status lance_page_make(const lance_rows *r, int minor, lance_made_page 
     use_levels(r, &levels);
     if (!levels.any_value)
         ok = make_constant(r, &levels, out);
-    else if (r->path->type.index_bits)
+    else if (r->path->index_bits)
         ok = make_dictionary(r, &levels, minor, out, too_much);
     else if (is_narrow(r))
         ok = lance_miniblock_make(r, &levels, NULL, minor, out, too_much);
     else
         zipped = true;
-    if (*too_much && r->path->type.index_bits == 0 && r->path->type.storage != LANCE_STORE_BITS)
+    if (*too_much && r->path->index_bits == 0 && r->path->type.item_bits != 1)
         zipped = true;
     if (ok && zipped) {
         *too_much = false;
@@ -370,7 +381,7 @@ void lance_made_page_free(lance_made_page *page)
 
 bool lance_rows_halve(const lance_rows *r, lance_rows *first, lance_rows *second)
 {
-    const lance_leaf_type *t = &r->path->type;
+    const lance_type *t = &r->path->type;
     uint64_t at = 0, rows = 0, items = 0, bytes = 0;
     if (r->rows < 2)
         return false;
@@ -381,7 +392,7 @@ bool lance_rows_halve(const lance_rows *r, lance_rows *first, lance_rows *second
             rows++;
         }
         if (lance_entry_visible(r, at)) {
-            bytes += t->storage == LANCE_STORE_VARIABLE ? lance_length_at(r->lengths, items) : t->width;
+            bytes += t->kind == LANCE_VARIABLE ? lance_length_at(r->lengths, items) : t->width;
             items++;
         }
     }
@@ -396,7 +407,7 @@ bool lance_rows_halve(const lance_rows *r, lance_rows *first, lance_rows *second
     second->rep = r->rep ? r->rep + at : NULL;
     second->def = r->def ? r->def + at : NULL;
     second->lengths = r->lengths ? r->lengths + 4 * items : NULL;
-    if (r->values && t->storage != LANCE_STORE_BITS)
+    if (r->values && t->item_bits != 1)
         second->values = r->values + bytes;
     return true;
 }

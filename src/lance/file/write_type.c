@@ -1,84 +1,23 @@
 /* write_type.c - how a column of an Arrow type is stored from 2.1 on: its leaf fields, each a column of the file, and the
- * lists and structs around them. A fixed_size_list of numbers is one leaf, as is a dictionary, which is stored as one where
- * the column's Field message says so, whatever array its rows come in. A map is a list of structs. */
+ * lists and structs around them. Fixed-size lists of numbers are one leaf, as is a dictionary, which is stored as one
+ * where the column's Field message says so, whatever array its rows come in. A map is a list of structs. */
 #include <string.h>
 
-#include "base/text.h"
 #include "lance/file/write.h"
 
-static uint64_t count_behind(const char *text)
+static lancelet_status leaf_type(const struct ArrowSchema *s, lance_type *out, lancelet_error *err)
 {
-    uint64_t n;
-    return base_parse_u64(text, strlen(text), &n) && n <= INT32_MAX ? n : 0;
-}
-
-static lancelet_status refuse(const struct ArrowSchema *s, lancelet_error *err)
-{
-    return base_fail(err, LANCELET_UNSUPPORTED, "the Arrow type '%s' is not written", s->format);
-}
-
-/* Bits of one value, 1 for bool; 0: not of a fixed width. */
-static uint32_t fixed_bits(const char *f)
-{
-    static const struct {
-        const char *formats;
-        uint32_t bits;
-    } letters[] = {{"b", 1}, {"cC", 8}, {"sSe", 16}, {"iIf", 32}, {"lLg", 64}};
-    if (f[0] && !f[1]) {
-        for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
-            if (strchr(letters[i].formats, f[0]))
-                return letters[i].bits;
-        return 0;
-    }
-    if (!strcmp(f, "tdD") || !strcmp(f, "tts") || !strcmp(f, "ttm"))
-        return 32;
-    if (!strcmp(f, "tdm") || !strcmp(f, "ttu") || !strcmp(f, "ttn") || !strncmp(f, "ts", 2) || !strncmp(f, "tD", 2))
-        return 64;
-    if (!strncmp(f, "w:", 2))
-        return count_behind(f + 2) <= INT32_MAX / 8 ? (uint32_t)count_behind(f + 2) * 8 : 0;
-    if (f[0] == 'd' && f[1] == ':') {
-        const char *comma = strchr(f, ','), *width = comma ? strchr(comma + 1, ',') : NULL;
-        return !width || !strcmp(width, ",128") ? 128 : !strcmp(width, ",256") ? 256 : 0;
-    }
-    return 0;
-}
-
-static lancelet_status leaf_type(const struct ArrowSchema *s, lance_leaf_type *out, lancelet_error *err)
-{
-    const char *f = s->format;
-    const struct ArrowSchema *item = s;
-    if (s->dictionary)
-        return s->dictionary->dictionary ? refuse(s, err) : leaf_type(s->dictionary, out, err);
-    *out = (lance_leaf_type){.storage = LANCE_STORE_NOTHING, .items = 1};
-    if (!strcmp(f, "n") || (!strcmp(f, "+s") && s->n_children == 0))
-        return LANCELET_OK;
-    if (f[0] && !f[1] && strchr("uUzZ", f[0])) {
-        out->storage = LANCE_STORE_VARIABLE;
-        out->offset_bits = f[0] == 'u' || f[0] == 'z' ? 32 : 64;
-        out->text = f[0] == 'u' || f[0] == 'U';
+    if (!s->dictionary && !strcmp(s->format, "+s")) {
+        *out = (lance_type){.kind = LANCE_NULL, .items = 1};
         return LANCELET_OK;
     }
-    if (!strncmp(f, "+w:", 3)) {
-        out->items = count_behind(f + 3);
-        out->list = true;
-        item = s->n_children == 1 ? s->children[0] : s;
-        if (out->items == 0 || item->dictionary)
-            return base_fail(err, LANCELET_UNSUPPORTED, "a list of a fixed size of %s is not written",
-                             out->items == 0 ? "0" : "dictionaries");
-    }
-    out->item_bits = fixed_bits(item->format);
-    if (out->item_bits == 0)
-        return out->list ? base_fail(err, LANCELET_UNSUPPORTED,
-                                     "a list of a fixed size of the Arrow type '%s' is not written", item->format)
-                         : refuse(s, err);
-    out->storage = out->item_bits % 8 ? LANCE_STORE_BITS : LANCE_STORE_FIXED;
-    if (!base_mul_size((size_t)out->items, out->item_bits / 8, &out->width) || out->width > INT32_MAX)
-        return base_fail(err, LANCELET_LIMIT, "a value of %llu items is too large", (unsigned long long)out->items);
-    return LANCELET_OK;
+    RETURN_IF_ERROR(lance_type_of(s, out, err));
+    return out->width <= INT32_MAX ? LANCELET_OK
+                                   : base_fail(err, LANCELET_LIMIT, "a value of %zu bytes is too large", out->width);
 }
 
 /* "dict:string:int32:false": the index type stands before the last colon. */
-static lancelet_status dictionary_of(wire_span field, lance_leaf_type *type, lancelet_error *err)
+static lancelet_status dictionary_of(wire_span field, lance_path *path, lancelet_error *err)
 {
     static const struct {
         const char *name;
@@ -88,6 +27,7 @@ static lancelet_status dictionary_of(wire_span field, lance_leaf_type *type, lan
                    {":uint16:", 16, UINT16_MAX}, {":int32:", 32, INT32_MAX},  {":uint32:", 32, UINT32_MAX},
                    {":int64:", 64, INT64_MAX},   {":uint64:", 64, INT64_MAX}};
     wire_span logical = wire_bytes(field, 5);
+    path->index_bits = 0;
     if (logical.size < 5 || memcmp(logical.data, "dict:", 5) != 0)
         return LANCELET_OK;
     size_t end = logical.size;
@@ -96,12 +36,11 @@ static lancelet_status dictionary_of(wire_span field, lance_leaf_type *type, lan
     for (size_t i = 0; i < sizeof indices / sizeof *indices; i++) {
         size_t n = strlen(indices[i].name);
         if (end >= n && memcmp(logical.data + end - n, indices[i].name, n) == 0) {
-            type->index_bits = indices[i].bits;
-            type->most_indices = indices[i].most;
+            path->index_bits = indices[i].bits;
+            path->most_indices = indices[i].most;
         }
     }
-    if (type->index_bits == 0 || type->list ||
-        (type->storage != LANCE_STORE_VARIABLE && type->storage != LANCE_STORE_FIXED))
+    if (path->index_bits == 0 || path->type.depth > 0 || (path->type.kind != LANCE_VARIABLE && path->type.width == 0))
         return base_fail(err, LANCELET_UNSUPPORTED, "a dictionary of this type (%.*s) is not written", (int)logical.size,
                          (const char *)logical.data);
     return LANCELET_OK;
@@ -143,7 +82,7 @@ static lancelet_status visit(walk *w, const struct ArrowSchema *s, lancelet_erro
     bool list = !strcmp(f, "+l") || !strcmp(f, "+L") || !strcmp(f, "+m");
     if (s->dictionary || !(list || (!strcmp(f, "+s") && s->n_children > 0))) {
         RETURN_IF_ERROR(leaf_type(s, &w->path.type, err));
-        RETURN_IF_ERROR(dictionary_of(field, &w->path.type, err));
+        RETURN_IF_ERROR(dictionary_of(field, &w->path, err));
         number_levels(&w->path);
         return w->add(w->arg, &w->path, err);
     }

@@ -9,7 +9,7 @@
  * the oldest first, then _versions/ is synced, then files go: at any moment, a crash included, a version that is there has
  * its files. (The Rust core removes files first.) Versions that came meanwhile keep their files too.
  *
- * A table with branches is refused: their manifests name files of the main line. */
+ * A table with branches or detached versions is refused: their manifests name files of the main line. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,17 +61,27 @@ static lancelet_status list_folder(const char *path, const char *folder, base_na
     return status == LANCELET_OK ? LANCELET_OK : base_fail(err, status, "%s", why.text);
 }
 
-static lancelet_status refuse_branches(const char *path, lancelet_error *err)
+static bool has_suffix(const char *name, const char *suffix)
 {
-    static const char *const folders[] = {"tree", "_refs/branches"};
-    for (size_t i = 0; i < 2; i++) {
+    size_t n = strlen(name), k = strlen(suffix);
+    return n > k && strcmp(name + n - k, suffix) == 0;
+}
+
+/* Manifests that are not looked at here may need any file. */
+static lancelet_status refuse_others(const char *path, lancelet_error *err)
+{
+    static const char *const folders[] = {"tree", "_refs/branches", "_versions"};
+    for (size_t i = 0; i < 3; i++) {
         base_names names = {0};
         RETURN_IF_ERROR(list_folder(path, folders[i], &names, err));
-        size_t n = names.n;
+        bool branches = i < 2 && names.n > 0, detached = false;
+        for (size_t j = 0; i == 2 && j < names.n; j++)
+            detached |= names.name[j][0] == 'd' && has_suffix(names.name[j], ".manifest");
         base_names_free(&names);
-        if (n)
+        if (branches || detached)
             return base_fail(err, LANCELET_UNSUPPORTED,
-                             "the table %s has branches, which may need what a cleanup removes: it is not done", path);
+                             "the table %s has %s, which may need what a cleanup removes: it is not done", path,
+                             branches ? "branches" : "detached versions");
     }
     return LANCELET_OK;
 }
@@ -261,19 +271,19 @@ static lancelet_status keep_newer(cleanup *c, lancelet_error *err)
             continue;
         table_manifest m;
         status = table_manifest_read(c->path, now[i].version, now[i].v2_names, &m, err);
+        if (status == LANCELET_NOT_FOUND) { /* another cleanup was first */
+            status = LANCELET_OK;
+            continue;
+        }
         if (status != LANCELET_OK)
             break;
-        status = mark_version(c, &m, KEPT, err);
+        status = check_flags(&m, err);
+        if (status == LANCELET_OK)
+            status = mark_version(c, &m, KEPT, err);
         table_manifest_free(&m);
     }
     base_free(now);
     return status;
-}
-
-static bool has_suffix(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), k = strlen(suffix);
-    return n > k && strcmp(name + n - k, suffix) == 0;
 }
 
 static bool is_old(const cleanup *c, int64_t modified_us)
@@ -370,7 +380,7 @@ static lancelet_status remove_temporary(cleanup *c, lancelet_error *err)
 
 static lancelet_status run(cleanup *c, lancelet_error *err)
 {
-    RETURN_IF_ERROR(refuse_branches(c->path, err));
+    RETURN_IF_ERROR(refuse_others(c->path, err));
     RETURN_IF_ERROR(list_files(c, err));
     RETURN_IF_ERROR(look_at_all(c, err));
     RETURN_IF_ERROR(check_tags_again(c, err));

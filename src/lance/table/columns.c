@@ -146,9 +146,7 @@ static lancelet_status write_fragments(addition *a, table_plan *plan, const tabl
     plan->n_touched = m->n_fragments;
     lancelet_status status = LANCELET_OK;
     for (size_t i = 0; i < m->n_fragments && status == LANCELET_OK; i++) {
-        table_touched *t = plan->touched;
-        while (t->fragment != m->fragments[i].id)
-            t++;
+        table_touched *t = &plan->touched[table_plan_touched(plan, m->fragments[i].id) - plan->touched];
         status = write_fragment(a, target, i, &t->message, options, trail, err);
     }
     if (status == LANCELET_OK && a->at == a->batch.length)
@@ -172,7 +170,7 @@ static bool renumber(wire_span field, int32_t add, base_buffer *out)
 }
 
 /* The first id that no field has or had, as far as data files tell. */
-static int32_t next_field_id(const table_manifest *m)
+static int64_t next_field_id(const table_manifest *m)
 {
     int64_t largest = -1;
     for (size_t i = 0; i < m->n_fields; i++)
@@ -182,7 +180,7 @@ static int32_t next_field_id(const table_manifest *m)
             for (size_t k = 0; k < m->fragments[i].files[j].n_fields; k++)
                 if (m->fragments[i].files[j].fields[k] > largest)
                     largest = m->fragments[i].files[j].fields[k];
-    return (int32_t)(largest + 1);
+    return largest + 1;
 }
 
 /* plan->fields: the table's and, from *first on, the new ones with ids of their own. */
@@ -191,7 +189,7 @@ static lancelet_status plan_fields(const addition *a, table_plan *plan, size_t *
     const table_manifest *m = &plan->base->manifest;
     table_plan added = {0};
     lancelet_status status = table_plan_schema(&added, &a->schema, err);
-    int32_t id = next_field_id(m);
+    int64_t id = next_field_id(m);
     if (status == LANCELET_OK && (m->n_fields + added.n_fields > TABLE_FIELD_LIMIT || id > INT32_MAX - TABLE_FIELD_LIMIT))
         status = base_fail(err, LANCELET_LIMIT, "the table %s has no field ids left for so many columns", plan->base->path);
     if (status == LANCELET_OK) {
@@ -201,7 +199,7 @@ static lancelet_status plan_fields(const addition *a, table_plan *plan, size_t *
         for (size_t i = 0; i < m->n_fields && ok; i++)
             ok = base_buffer_append(&plan->fields[i], m->fields[i].raw.data, m->fields[i].raw.size);
         for (size_t i = 0; i < added.n_fields && ok; i++)
-            ok = renumber((wire_span){added.fields[i].data, added.fields[i].size}, id, &plan->fields[m->n_fields + i]);
+            ok = renumber((wire_span){added.fields[i].data, added.fields[i].size}, (int32_t)id, &plan->fields[m->n_fields + i]);
         status = ok ? LANCELET_OK : base_fail_memory(err);
     }
     *first = m->n_fields;

@@ -47,6 +47,15 @@ static void unmake_folders(const char *path, bool table_too)
         return; /* somebody else put something there */
 }
 
+/* Maps came with file version 2.2. */
+static bool holds_map(const struct ArrowSchema *schema)
+{
+    bool map = strcmp(schema->format, "+m") == 0;
+    for (int64_t i = 0; i < schema->n_children && !map; i++)
+        map = holds_map(schema->children[i]);
+    return map;
+}
+
 static lancelet_status create(const char *path, struct ArrowArrayStream *rows, table_plan *plan,
                               const lancelet_write_options *options, table_trail *trail, bool *published,
                               lancelet_table **out, lancelet_error *err)
@@ -62,6 +71,7 @@ static lancelet_status create(const char *path, struct ArrowArrayStream *rows, t
     RETURN_IF_ERROR(arrow_stream_schema(rows, &schema, err));
     lancelet_status status = table_plan_schema(plan, &schema, err);
     bool made = status == LANCELET_OK;
+    plan->minor = holds_map(&schema) ? 2 : 1;
     if (status == LANCELET_OK)
         status = make_folders(path, !options->no_sync, err);
     if (status == LANCELET_OK)
@@ -84,7 +94,7 @@ lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream 
 {
     lancelet_write_options o = LANCELET_WRITE_OPTIONS_INIT;
     base_options(&o, sizeof o, options);
-    table_plan plan = {.operation = TABLE_OVERWRITE, .config = config, .n_config = n_config, .minor = 1};
+    table_plan plan = {.operation = TABLE_OVERWRITE, .config = config, .n_config = n_config};
     table_trail trail = {0};
     bool published = false;
     lancelet_status status =

@@ -78,27 +78,22 @@ static bool put_new_fragments(const table_derive *d, size_t first, size_t n, fra
     return true;
 }
 
-/* The group of a Rewrite that a fragment belongs to, or NULL. */
-static const table_rewrite *rewrite_of(const table_plan *plan, uint64_t id)
-{
-    for (size_t i = 0; i < plan->n_rewrites; i++)
-        for (size_t j = 0; j < plan->rewrites[i].n_old; j++)
-            if (plan->rewrites[i].old[j] == id)
-                return &plan->rewrites[i];
-    return NULL;
-}
-
 /* Fragments that stay or were changed, and in place of rewritten ones the new. */
 static bool put_old_fragments(const table_derive *d, fragment_list *l)
 {
     const table_manifest *m = source(d);
+    const table_rewrite *r = d->plan->rewrites, *end = r ? r + d->plan->n_rewrites : r;
+    size_t gone = 0; /* of r's fragments: they stand side by side, and the groups in the same order */
     for (size_t i = 0; i < m->n_fragments; i++) {
         const table_fragment *f = &m->fragments[i];
-        const table_rewrite *r = rewrite_of(d->plan, f->id);
         const table_touched *t = table_plan_touched(d->plan, f->id);
         bool ok = true;
-        if (r) {
-            ok = r->old[0] != f->id || put_new_fragments(d, r->first_new, r->n_new, l);
+        if (r != end && r->old[gone] == f->id) {
+            ok = gone > 0 || put_new_fragments(d, r->first_new, r->n_new, l);
+            if (++gone == r->n_old) {
+                gone = 0;
+                r++;
+            }
         } else if (!t || !t->removed) {
             l->deletions |= f->deletion.present || (t && t->ours);
             ok = t ? wire_put_bytes(l->out, 2, t->message.data, t->message.size)

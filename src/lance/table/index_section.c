@@ -4,10 +4,13 @@
  * An index (IndexMetadata) goes when a column that it is made of leaves the schema; the library's own (names that begin
  * with "__lance_") stay. Of an Overwrite none is left, a Restore brings the restored version's back.
  *
- * Fragment bitmaps (field 5) are left alone: they tell which fragments an index file holds rows of. Searches of LanceDB
- * take rows out by them whose fragment is gone from the table or which are deleted, and read the fragments of the table
- * that no bitmap has; a bitmap without the fragments that a compaction replaced would let their dead rows through. Ids
- * of fragments are never given twice, so an old bitmap never claims a new fragment. */
+ * Fragment bitmaps (field 5) are left alone: they tell which fragments an index file holds rows of. The Rust core itself
+ * leaves the ids of deleted fragments there and takes those of compacted ones out only because it rewrites the index file
+ * (or, of single columns, values in place: neither is done here). Its searches read the fragments of the table that no bitmap
+ * has, and mask rows that are deleted or whose fragment is gone; up to release 0.2x of the core which fragments are gone was
+ * found out from the bitmap, so that one without them could let dead rows through. In LanceDB 0.40 both bitmaps give the same
+ * rows and counts (tests/peers/table_indexes.py has ours). Ids of fragments are never given twice, so an old bitmap never
+ * claims a new fragment. */
 #include <string.h>
 
 #include "lance/table/table.h"

@@ -21,8 +21,6 @@ void table_plan_free(table_plan *plan)
     *plan = (table_plan){0};
 }
 
-/* ---- rows to delete ---- */
-
 const table_touched *table_plan_touched(const table_plan *plan, uint64_t fragment)
 {
     for (size_t low = 0, high = plan->n_touched; low < high;) {

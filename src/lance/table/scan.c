@@ -37,6 +37,7 @@ typedef struct row_stream {
 
     uint64_t *addresses; /* [n_addresses] taking; NULL: scanning */
     size_t n_addresses, next;
+    size_t *part_of_fragment; /* [fragments of the table] where a batch's part of it may be; not cleared between batches */
 
     lancelet_error error;
 } row_stream;
@@ -52,6 +53,7 @@ static void row_stream_free(row_stream *s)
     base_free(s->rows);
     base_free(s->file_columns);
     base_free(s->addresses);
+    base_free(s->part_of_fragment);
     arrow_schema_release(&s->schema);
     base_free(s);
 }
@@ -181,20 +183,18 @@ static lancelet_status group(const row_stream *s, const uint64_t *addresses, siz
                              size_t *n_parts, uint64_t *rows, size_t *part_of, lancelet_error *err)
 {
     const table_manifest *m = &s->table->manifest;
-    size_t last = 0;
     *n_parts = 0;
     for (size_t i = 0; i < n; i++) {
         const table_fragment *f = table_manifest_fragment(m, addresses[i] >> 32);
         if (!f)
             return base_fail(err, LANCELET_NOT_FOUND, "no row has the address %" PRIu64, addresses[i]);
-        size_t fragment = (size_t)(f - m->fragments), p = last;
-        if (p >= *n_parts || parts[p].fragment != fragment)
-            for (p = 0; p < *n_parts && parts[p].fragment != fragment; p++)
-                ;
-        if (p == *n_parts)
-            parts[(*n_parts)++] = (take_part){.fragment = fragment};
-        parts[p].n++;
-        part_of[i] = last = p;
+        size_t fragment = (size_t)(f - m->fragments), *p = &s->part_of_fragment[fragment];
+        if (*p >= *n_parts || parts[*p].fragment != fragment) {
+            *p = (*n_parts)++;
+            parts[*p] = (take_part){.fragment = fragment};
+        }
+        parts[*p].n++;
+        part_of[i] = *p;
     }
     size_t at = 0;
     for (size_t p = 0; p < *n_parts; p++) {
@@ -456,7 +456,8 @@ lancelet_status lancelet_table_take(const lancelet_table *table, const uint64_t 
     row_stream *s;
     RETURN_IF_ERROR(make_stream(table, &o, &s, err));
     s->addresses = base_alloc_array(n + 1, sizeof *s->addresses);
-    if (!s->addresses) {
+    s->part_of_fragment = base_calloc(table->manifest.n_fragments + 1, sizeof *s->part_of_fragment);
+    if (!s->addresses || !s->part_of_fragment) {
         row_stream_free(s);
         return base_fail_memory(err);
     }

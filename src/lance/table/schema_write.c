@@ -11,6 +11,7 @@
 
 enum {
     DEEPEST_NESTING = 32,
+    DEEPEST_FIXED_LISTS = 4, /* that are read back */
     ENCODING_PLAIN = 1, /* of old versions, but all write it; 0: structs and nulls */
     ENCODING_VAR_BINARY = 2,
     ENCODING_DICTIONARY = 3,
@@ -61,8 +62,10 @@ static bool append_plain(const char *format, base_buffer *out, bool *known)
         const char *unit = format[2] == 's' ? "s" : format[2] == 'm' ? "ms" : format[2] == 'u' ? "us" : "ns";
         return base_buffer_printf(out, "timestamp:%s:%s", unit, format[4] ? format + 4 : "-");
     }
-    if (starts_with(format, "w:") && strcmp(format, "w:0") != 0)
-        return base_buffer_printf(out, "fixed_size_binary:%s", format + 2);
+    uint64_t width;
+    if (starts_with(format, "w:") && base_parse_u64(format + 2, strlen(format + 2), &width) && width > 0 &&
+        width <= INT32_MAX / 8)
+        return base_buffer_printf(out, "fixed_size_binary:%" PRIu64, width);
     if (starts_with(format, "d:"))
         return append_decimal(format, out, known);
     *known = false;
@@ -75,10 +78,23 @@ static bool is_variable(const char *format)
     return format[0] && !format[1] && strchr("nuUzZ", format[0]);
 }
 
+/* "fixed_size_list:fixed_size_list:float:3:2" is 2 lists of 3 numbers. */
+static bool append_fixed_list(const struct ArrowSchema *s, int depth, base_buffer *out, bool *known)
+{
+    const struct ArrowSchema *item = s->n_children == 1 ? s->children[0] : NULL;
+    int64_t size = arrow_list_size(s);
+    *known = item && size > 0 && depth < DEEPEST_FIXED_LISTS && !item->dictionary && !is_variable(item->format);
+    if (!*known)
+        return true;
+    return base_buffer_append_string(out, "fixed_size_list:") &&
+           (arrow_list_size(item) >= 0 ? append_fixed_list(item, depth + 1, out, known)
+                                       : append_plain(item->format, out, known)) &&
+           base_buffer_printf(out, ":%" PRId64, size);
+}
+
 static bool append_logical(const struct ArrowSchema *s, base_buffer *out, bool *known)
 {
     const char *format = s->format;
-    int64_t dim = arrow_list_size(s);
     bool ok = true;
     if (s->dictionary) {
         const struct ArrowSchema *values = s->dictionary;
@@ -90,9 +106,8 @@ static bool append_logical(const struct ArrowSchema *s, base_buffer *out, bool *
                  strchr("cCsSiIlL", *format);
         return ok;
     }
-    if (dim > 0 && s->n_children == 1 && !s->children[0]->dictionary && !is_variable(s->children[0]->format))
-        return base_buffer_append_string(out, "fixed_size_list:") && append_plain(s->children[0]->format, out, known) &&
-               base_buffer_printf(out, ":%" PRId64, dim);
+    if (arrow_list_size(s) >= 0)
+        return append_fixed_list(s, 0, out, known);
     if (strcmp(format, "+s") == 0 || (strcmp(format, "+m") == 0 && !(s->flags & ARROW_FLAG_MAP_KEYS_SORTED))) {
         *known = true;
         return base_buffer_append_string(out, format[1] == 's' ? "struct" : "map");

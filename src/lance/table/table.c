@@ -128,7 +128,11 @@ lancelet_status lancelet_table_open(const char *path, const lancelet_open_option
     if (o.tag)
         RETURN_IF_ERROR(table_tag_version(path, o.tag, &version, err));
     table_manifest m;
-    RETURN_IF_ERROR(table_manifest_read(path, version, newest.v2_names, &m, err));
+    lancelet_status status = table_manifest_read(path, version, newest.v2_names, &m, err);
+    if (status == LANCELET_NOT_FOUND && o.tag)
+        return base_fail(err, status, "the tag '%s' of %s stands for version %" PRIu64 ", which is not there", o.tag, path,
+                         version);
+    RETURN_IF_ERROR(status);
     return table_make(path, &m, out, err);
 }
 

@@ -326,7 +326,7 @@ typedef struct table_plan {
     table_new_fragments added;
     table_touched *touched; /* [n_touched] ascending by fragment id */
     size_t n_touched;
-    table_rewrite *rewrites; /* [n_rewrites] of a Rewrite */
+    table_rewrite *rewrites; /* [n_rewrites] of a Rewrite, in the table's order */
     size_t n_rewrites;
     const table_manifest *restored; /* of a Restore: the version whose rows and schema come back */
     const lancelet_key_value *config; /* [n_config] */

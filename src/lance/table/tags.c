@@ -142,7 +142,7 @@ lancelet_status table_tag_parse(const uint8_t *bytes, size_t n, table_tag_file *
     }
     skip_space(&r);
     if (!ok || !end || r.p != r.end || !has_version || !base_utf8_valid((const char *)bytes, n))
-        return base_fail(err, LANCELET_CORRUPT, "it is no JSON object with a version");
+        return base_fail(err, LANCELET_CORRUPT, "it is no JSON object with a version: set or delete the tag");
     *out = t;
     return LANCELET_OK;
 }

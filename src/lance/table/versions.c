@@ -53,18 +53,20 @@ static lancelet_version *pack(const lancelet_version *versions, size_t n)
     return out;
 }
 
-lancelet_status lancelet_versions(const char *path, lancelet_version **out, size_t *n, lancelet_error *err)
+lancelet_status lancelet_versions(const char *path, size_t limit, lancelet_version **out, size_t *n, size_t *total,
+                                  lancelet_error *err)
 {
     table_version_name *names;
-    size_t count;
-    RETURN_IF_ERROR(table_list_versions(path, &names, &count, err));
+    size_t all;
+    RETURN_IF_ERROR(table_list_versions(path, &names, &all, err));
+    size_t count = all < limit ? all : limit, first = all - count;
     base_arena arena = {0};
     lancelet_version *versions = base_alloc_array(count + 1, sizeof *versions), *packed = NULL;
     lancelet_status status = versions ? LANCELET_OK : base_fail_memory(err);
-    if (status == LANCELET_OK && count == 0)
+    if (status == LANCELET_OK && all == 0)
         status = base_fail(err, LANCELET_NOT_FOUND, "there is no table at %s", path);
     for (size_t i = 0; i < count && status == LANCELET_OK; i++)
-        status = look(path, &names[i], &arena, &versions[i], err);
+        status = look(path, &names[first + i], &arena, &versions[i], err);
     if (status == LANCELET_OK && !(packed = pack(versions, count)))
         status = base_fail_memory(err);
     base_arena_free(&arena);
@@ -73,5 +75,7 @@ lancelet_status lancelet_versions(const char *path, lancelet_version **out, size
     RETURN_IF_ERROR(status);
     *out = packed;
     *n = count;
+    if (total)
+        *total = all;
     return LANCELET_OK;
 }

@@ -1,6 +1,7 @@
 /* write_match.c - which column of a table, and which field of it, each part of the rows to add belongs to. LanceDB finds
  * them the same way: columns and struct fields by name, in any order; the names of list items and map entries do not
  * count. A column that is stored as a dictionary takes plain values too, and a plain one takes dictionaries. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "lance/table/write.h"
@@ -68,11 +69,16 @@ static lancelet_status match_leaf(matcher *m, place p, const struct ArrowSchema 
         return base_fail(m->err, LANCELET_UNSUPPORTED,
                          "the column '%s' of %s is of the Lance type '%.*s', which is not written",
                          m->column, m->target->path, (int)logical.size, (const char *)logical.data);
-    bool list = arrow_list_size(a) >= 0;
-    if (!is_format(a, b->format) || a->n_children != b->n_children ||
-        (list && (a->n_children != 1 || !is_format(a->children[0], b->children[0]->format))))
-        return fail_type(m, list && is_format(a, b->format) ? a->children[0] : a,
-                         list && is_format(a, b->format) ? b->children[0] : b);
+    while (arrow_list_size(a) >= 0 && is_format(a, b->format) && a->n_children == 1 && b->n_children == 1) {
+        a = a->children[0];
+        b = b->children[0];
+    }
+    if (!is_format(a, b->format))
+        return fail_type(m, a, b);
+    if (a->n_children != b->n_children)
+        return base_fail(m->err, LANCELET_INVALID, "'%s' has %" PRId64 " fields in the column '%s' of %s, %" PRId64
+                         " in the rows to add", rows->name ? rows->name : "", a->n_children, m->column, m->target->path,
+                         b->n_children);
     return add_field(m, p.field, true);
 }
 
@@ -105,7 +111,8 @@ static lancelet_status match_struct(matcher *m, place p, const struct ArrowSchem
 static lancelet_status match(matcher *m, place p, const struct ArrowSchema *rows, struct ArrowSchema *file)
 {
     file->flags = p.schema->flags;
-    if (lance_is_leaf(p.schema) || lance_is_leaf(rows))
+    /* how the rows ask to be stored does not count: the table says it */
+    if (lance_is_leaf(p.schema) || (lance_is_leaf(rows) && !lance_is_packed(rows)))
         return match_leaf(m, p, rows);
     if (!is_format(p.schema, rows->format))
         return fail_type(m, p.schema, rows);
