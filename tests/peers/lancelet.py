@@ -197,7 +197,7 @@ def open(path, version=0, tag=None):
 
 
 def versions(path):
-    out, n = _array(_Version, lambda *to: _call("versions", os.fsencode(path), *to))
+    out, n = _array(_Version, lambda *to: _call("versions", os.fsencode(path), c.c_size_t(-1), *to, None))
     result = [_plain(out[i]) for i in range(n)]
     _free(out)
     return result

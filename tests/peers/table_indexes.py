@@ -14,7 +14,7 @@ def rows(rng, first, n):
     ids = range(first, first + n)
     vectors = [pa.FixedSizeListArray.from_arrays(pa.array(rng.standard_normal(n * DIM).astype("f4")), DIM) for _ in range(2)]
     return pa.table({"id": pa.array(ids, pa.int64()), "kind": [f"c{i % 5}" for i in ids],
-                     "text": [f"word{i % 17} thing{i % 3} row{i}" for i in ids], "vector": vectors[0], "flat": vectors[1]})
+                     "text": [f"word{i % 17} thing{i % 3} row{i}" for i in ids], "vector": vectors[0], "exact": vectors[1]})
 
 
 CONDITIONS = (("id >= 700 and id < 1700", lambda i, k: 700 <= i < 1700), ("kind = 'c2'", lambda i, k: k == "c2"),
@@ -39,7 +39,7 @@ def check(table, rng, covered=None):
     all_rows = table.to_arrow()
     ids, kinds, texts = (all_rows[c].to_pylist() for c in ("id", "kind", "text"))
     assert len(set(ids)) == len(ids)
-    for column in ("vector", "flat"):
+    for column in ("vector", "exact"):
         check_nearest(table, rng, column, ids, kinds, numpy.array(all_rows[column].to_pylist()))
     for w in (0, 3, 16):
         found = table.search(f"word{w}", query_type="fts").limit(10**6).to_list()
@@ -60,14 +60,14 @@ def make(t, version, rng):
     for i in range(3):
         table.add(rows(rng, 1000 + 500 * i, 500))
     table.create_index("vector", config=lancedb.index.IvfPq(distance_type="l2", num_partitions=4, num_sub_vectors=4))
-    table.create_index("flat", config=lancedb.index.IvfFlat(distance_type="l2", num_partitions=4))
+    table.create_index("exact", config=lancedb.index.IvfFlat(distance_type="l2", num_partitions=4))
     table.create_index("id", config=lancedb.index.BTree())
     table.create_index("kind", config=lancedb.index.Bitmap())
     table.create_index("text", config=lancedb.index.FTS())
     return table, str(t.tmp / f"t{version}.lance")
 
 
-NAMES = ["flat_idx", "id_idx", "kind_idx", "text_idx", "vector_idx"]
+NAMES = ["exact_idx", "id_idx", "kind_idx", "text_idx", "vector_idx"]
 
 
 def test_indexes_stay_right_whatever_ours_does_to_the_rows(t):
@@ -119,8 +119,8 @@ def test_an_index_goes_with_its_column_and_comes_back_with_a_restore(t):
     version = table.version
     lancelet.open(path).drop_columns(["kind"])
     table.checkout_latest()
-    assert sorted(i.name for i in table.list_indices()) == ["flat_idx", "id_idx", "text_idx", "vector_idx"]
-    assert sorted(i["name"] for i in lancelet.open(path).indices) == ["flat_idx", "id_idx", "text_idx", "vector_idx"]
+    assert sorted(i.name for i in table.list_indices()) == ["exact_idx", "id_idx", "text_idx", "vector_idx"]
+    assert sorted(i["name"] for i in lancelet.open(path).indices) == ["exact_idx", "id_idx", "text_idx", "vector_idx"]
     table.optimize()
     lancelet.open(path).add_columns(pa.table({"kind": ["c2"] * 2500}))
     lancelet.open(path, version).restore()

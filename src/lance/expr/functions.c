@@ -168,6 +168,8 @@ static lancelet_status list_function(expr_maker *m, expr_node *call)
         return argument(m, call, 0, "a list");
     if (list->op == EXPR_ARRAY) { /* array_has([a, b], x) is x IN (a, b) */
         expr_node *needle = call->child[1];
+        if (list->n == 0)
+            return argument(m, call, 0, "a list of one value or more");
         call->child = base_arena_alloc(m->arena, (list->n + 1) * sizeof(expr_node *));
         if (!call->child)
             return base_fail_memory(m->err);

@@ -5,12 +5,11 @@
  * with "__lance_") stay. Of an Overwrite none is left, a Restore brings the restored version's back.
  *
  * Fragment bitmaps (field 5) are left alone: they tell which fragments an index file holds rows of. The Rust core itself
- * leaves the ids of deleted fragments there and takes those of compacted ones out only because it rewrites the index file
- * (or, of single columns, values in place: neither is done here). Its searches read the fragments of the table that no bitmap
- * has, and mask rows that are deleted or whose fragment is gone; up to release 0.2x of the core which fragments are gone was
- * found out from the bitmap, so that one without them could let dead rows through. In LanceDB 0.40 both bitmaps give the same
- * rows and counts (tests/peers/table_indexes.py has ours). Ids of fragments are never given twice, so an old bitmap never
- * claims a new fragment. */
+ * leaves the ids of deleted fragments there; its compaction takes ids out because it rewrites the index file, and a change of
+ * single columns in place does for the indexes on these, which is not done here. Its searches read the fragments of the table
+ * that no bitmap has and mask the rows of those that are gone, which the core of 2025-11 (create_deletion_mask) learns from
+ * the bitmap: one without them leaves dead rows unmasked there. LanceDB 0.40 gave the same rows and counts either way. Ids of
+ * fragments are never given twice, so an old bitmap never claims a new fragment. */
 #include <string.h>
 
 #include "lance/table/table.h"
