@@ -105,9 +105,10 @@ void expr_compare(expr_type t, expr_comparison op, const expr_vector *a, const e
     switch (t.kind) {
     case EXPR_BOOL:
         for (size_t i = 0; i < n; i++)
-            truth[i] = a->truth[i] == EXPR_UNKNOWN || b->truth[i] == EXPR_UNKNOWN
-                           ? EXPR_UNKNOWN
-                           : TRUTH(holds(op, a->truth[i] - b->truth[i]));
+            if (a->truth[i] == EXPR_UNKNOWN || b->truth[i] == EXPR_UNKNOWN)
+                truth[i] = EXPR_UNKNOWN;
+            else
+                truth[i] = TRUTH(holds(op, a->truth[i] - b->truth[i]));
         break;
     case EXPR_FLOAT:
         COMPARE(op, n, total_order(a->d[r]), total_order(b->d[r]))
