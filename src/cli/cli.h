@@ -16,7 +16,7 @@ typedef struct cli_option {
     char letter;       /* 0: none */
     const char *name;  /* without the dashes; NULL: the letter alone */
     const char *value; /* name of its value; NULL: a flag; "[N]": optional, given as --name=N */
-    int id;            /* the command's own, 1 and up */
+    int id;            /* the command's own, 1 and up; below 0 those that several share */
     const char *help;  /* NULL: an alias, which help does not list */
 } cli_option;
 #define CLI_OPTIONS_END                                                                                      \
@@ -49,7 +49,7 @@ struct cli {
     const char *db_option, *table, *model;
     bool table_given, model_given, json, quiet, verbose, help, version;
     int threads;            /* 0: as many as CPUs */
-    /* set by commands that have such options, before the table is opened */
+    /* options of the commands that open a table to read it */
     const char *at_version;    /* a number or a tag; NULL: the newest */
     const char *vector_column; /* NULL: the table's own */
     cli_argument *argument; /* [n_arguments] */
@@ -133,8 +133,10 @@ typedef struct cli_columns {
 } cli_columns;
 int cli_columns_read(cli_columns *columns, const char *value) MUST_CHECK;
 void cli_columns_free(cli_columns *columns);
-#define CLI_VECTOR_COLUMN_OPTION(id) {0, "vector-column", "NAME", id, "which column of vectors, where a table has several"}
-#define CLI_AT_VERSION_OPTION(id) {0, "at-version", "N|TAG", id, "the table as it was in version N, or the tagged one"}
+/* Which version and column of a table: of the commands that list them; they go into at_version and vector_column. */
+enum { CLI_AT_VERSION = -100, CLI_VECTOR_COLUMN = -101 };
+#define CLI_VECTOR_COLUMN_OPTION {0, "vector-column", "NAME", CLI_VECTOR_COLUMN, "which column of vectors, where a table has several"}
+#define CLI_AT_VERSION_OPTION {0, "at-version", "N|TAG", CLI_AT_VERSION, "the table as it was in version N, or the tagged one"}
 
 /* ---- printing (output.c) ---- */
 

@@ -9,14 +9,14 @@
 
 #include "base/file.h"
 
-enum { LIMIT = 1, WHERE, IN, AT_VERSION, VECTOR_COLUMN, SHOW, NO_SHOW };
+enum { LIMIT = 1, WHERE, IN, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'n', "limit", "N", LIMIT, "captions of the N nearest pictures (3)"},
     CLI_WHERE_OPTION(WHERE),
     CLI_IN_OPTION(IN),
-    CLI_AT_VERSION_OPTION(AT_VERSION),
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_AT_VERSION_OPTION,
+    CLI_VECTOR_COLUMN_OPTION,
     {0, "show", "[N]", SHOW, "draw the first N pictures (1), also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "no picture"},
     CLI_OPTIONS_END,
@@ -164,12 +164,6 @@ static int run_ask(cli *c)
             break;
         case LIMIT:
             code = cli_number("--limit", value, 1, 1000, &n);
-            break;
-        case AT_VERSION:
-            c->at_version = value;
-            break;
-        case VECTOR_COLUMN:
-            c->vector_column = value;
             break;
         case SHOW:
             code = cli_show_option(&show, true, value);

@@ -14,7 +14,6 @@ enum {
     STORE,
     TEXT_COLUMN,
     IMAGE_COLUMN,
-    VECTOR_COLUMN,
     EXCLUDE,
     HIDDEN,
     DRY_RUN,
@@ -35,7 +34,7 @@ static const cli_option options[] = {
      "none, original, or PIXELS of the longest side of a copy in the table"},
     {0, "text-column", "NAME", TEXT_COLUMN, "column of a caption file that holds the captions"},
     {0, "image-column", "NAME", IMAGE_COLUMN, "column that holds the pictures' paths"},
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_VECTOR_COLUMN_OPTION,
     {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
     {0, "dry-run", NULL, DRY_RUN, "count what would be done, change nothing"},
     {0, "strict", NULL, STRICT, "exit code 2 if anything was skipped"},
@@ -132,9 +131,6 @@ static int read_options(cli *c, picask_index_options *o, flags *f, const char **
             break;
         case STORE:
             code = parse_store(value, o);
-            break;
-        case VECTOR_COLUMN:
-            o->vector_column = value;
             break;
         case TEXT_COLUMN:
             o->text_column = value;
@@ -344,6 +340,7 @@ static int run_index(cli *c)
     if (code == 0) {
         o.model = c->model;
         o.threads = c->threads;
+        o.vector_column = c->vector_column;
         o.exclude = exclude;
         o.cancel = cli_cancel_flag();
         o.events = (picask_index_events){&r, on_progress, on_skipped, on_note};

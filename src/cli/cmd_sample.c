@@ -7,14 +7,14 @@
 #include "base/file.h"
 #include "source/source.h"
 
-enum { LIMIT = 1, SEED, WHERE, IN, AT_VERSION, SHOW, NO_SHOW };
+enum { LIMIT = 1, SEED, WHERE, IN, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'n', "limit", "N", LIMIT, "how many (2)"},
     {0, "seed", "N", SEED, "the same N draws the same rows"},
     CLI_WHERE_OPTION(WHERE),
     CLI_IN_OPTION(IN),
-    CLI_AT_VERSION_OPTION(AT_VERSION),
+    CLI_AT_VERSION_OPTION,
     {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "no pictures"},
     CLI_OPTIONS_END,
@@ -258,9 +258,6 @@ static int run_sample(cli *c)
         case SEED:
             code = cli_number("--seed", value, 0, INT64_MAX, &seed);
             seeded = true;
-            break;
-        case AT_VERSION:
-            c->at_version = value;
             break;
         case SHOW:
             code = cli_show_option(&show, true, NULL);

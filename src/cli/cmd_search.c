@@ -16,8 +16,6 @@ enum {
     IN,
     MIN_SCORE,
     COLUMNS,
-    AT_VERSION,
-    VECTOR_COLUMN,
     VECTOR,
     ID,
     QUERY,
@@ -44,8 +42,8 @@ static const cli_option options[] = {
     {0, "id", "N", ID, "more like row N"},
     {0, "vector", "FILE.npy", VECTOR, "a vector as query"},
     {0, "columns", "A,B", COLUMNS, "further columns to show"},
-    CLI_AT_VERSION_OPTION(AT_VERSION),
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_AT_VERSION_OPTION,
+    CLI_VECTOR_COLUMN_OPTION,
     {0, "all-copies", NULL, ALL_COPIES, "rows of identical content each by itself"},
     {'f', "files", NULL, FILES, "paths only"},
     {'0', NULL, NULL, NUL, "paths only, each ended by a NUL byte"},
@@ -142,12 +140,6 @@ static int read_options(cli *c, query *q)
             code = cli_columns_read(&q->columns, value);
             q->search.columns = q->columns.name;
             q->search.n_columns = q->columns.n;
-            break;
-        case AT_VERSION:
-            c->at_version = value;
-            break;
-        case VECTOR_COLUMN:
-            c->vector_column = value;
             break;
         case VECTOR:
             q->vector_file = value;

@@ -7,12 +7,12 @@
 #include "base/text.h"
 #include "source/source.h"
 
-enum { OUTPUT = 1, PICTURES, AT_VERSION, SHOW, NO_SHOW };
+enum { OUTPUT = 1, PICTURES, SHOW, NO_SHOW };
 
 static const cli_option options[] = {
     {'o', "output", "FILE", OUTPUT, "write the picture to FILE; .png or .jpg converts"},
     {0, "pictures", "SOURCE", PICTURES, "row N shows picture N of SOURCE, where the table names none"},
-    CLI_AT_VERSION_OPTION(AT_VERSION),
+    CLI_AT_VERSION_OPTION,
     {0, "show", NULL, SHOW, "draw also where the output is no terminal"},
     {0, "no-show", NULL, NO_SHOW, "only the facts"},
     CLI_OPTIONS_END,
@@ -226,9 +226,6 @@ static int run_show(cli *c)
             break;
         case PICTURES:
             s.source = c->argument[i].value;
-            break;
-        case AT_VERSION:
-            c->at_version = c->argument[i].value;
             break;
         case SHOW:
             code = cli_show_option(&s.pictures, true, NULL);

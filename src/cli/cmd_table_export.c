@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "gallery/gallery.h"
 
-enum { CSV = 1, NPY, COLUMNS, WHERE, IN, LIMIT, AT_VERSION, VECTOR_COLUMN };
+enum { CSV = 1, NPY, COLUMNS, WHERE, IN, LIMIT };
 
 static const cli_option options[] = {
     {0, "csv", NULL, CSV, "CSV with a header, without vectors and stored pictures"},
@@ -20,8 +20,8 @@ static const cli_option options[] = {
     CLI_WHERE_OPTION(WHERE),
     CLI_IN_OPTION(IN),
     {'n', "limit", "N", LIMIT, "N rows at most"},
-    CLI_AT_VERSION_OPTION(AT_VERSION),
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_AT_VERSION_OPTION,
+    CLI_VECTOR_COLUMN_OPTION,
     CLI_OPTIONS_END,
 };
 
@@ -54,12 +54,6 @@ static int read_options(cli *c, export *e)
             break;
         case LIMIT:
             code = cli_number("--limit", value, 1, INT64_MAX, &e->limit);
-            break;
-        case AT_VERSION:
-            c->at_version = value;
-            break;
-        case VECTOR_COLUMN:
-            c->vector_column = value;
             break;
         default:
             break;

@@ -349,10 +349,9 @@ static void put_json(cli_text *t, const cli *c, const picask_table *table, const
     base_free(duckdb);
 }
 
-enum { AT_VERSION = 1, VECTOR_COLUMN };
 static const cli_option options[] = {
-    CLI_AT_VERSION_OPTION(AT_VERSION),
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_AT_VERSION_OPTION,
+    CLI_VECTOR_COLUMN_OPTION,
     CLI_OPTIONS_END,
 };
 
@@ -361,12 +360,6 @@ static int run_info(cli *c)
     picask_table *table = NULL;
     history h = {0};
     int code = cli_table_operand(c);
-    for (size_t i = 0; i < c->n_arguments; i++) {
-        if (c->argument[i].id == AT_VERSION)
-            c->at_version = c->argument[i].value;
-        if (c->argument[i].id == VECTOR_COLUMN)
-            c->vector_column = c->argument[i].value;
-    }
     if (code == 0)
         code = cli_open_table(c, &table);
     struct ArrowSchema schema = {0};

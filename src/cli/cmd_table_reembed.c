@@ -6,11 +6,11 @@
 
 #include "base/text.h"
 
-enum { DECODE = 1, VECTOR_COLUMN, YES, NO_SYNC };
+enum { DECODE = 1, YES, NO_SYNC };
 
 static const cli_option options[] = {
     {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
-    CLI_VECTOR_COLUMN_OPTION(VECTOR_COLUMN),
+    CLI_VECTOR_COLUMN_OPTION,
     {0, "yes", NULL, YES, "leave out rows whose picture cannot be read, without asking"},
     {0, "no-sync", NULL, NO_SYNC, "do not wait for the disk: faster, not safe against power loss"},
     CLI_OPTIONS_END,
@@ -133,8 +133,6 @@ static int run_reembed(cli *c)
     for (size_t i = 0; i < c->n_arguments && code == 0; i++) {
         const char *value = c->argument[i].value;
         r.yes = r.yes || c->argument[i].id == YES;
-        if (c->argument[i].id == VECTOR_COLUMN)
-            o.vector_column = value;
         o.no_sync = o.no_sync || c->argument[i].id == NO_SYNC;
         if (c->argument[i].id != DECODE)
             continue;
@@ -148,6 +146,7 @@ static int run_reembed(cli *c)
     if (code || !cli_db(c))
         return code ? code : CLI_ERROR;
     o.threads = c->threads;
+    o.vector_column = c->vector_column;
     o.cancel = cli_cancel_flag();
     o.events = (picask_reembed_events){&r, on_progress, on_unreadable, on_note, leave_out};
     cli_progress_start(&r.progress, c);

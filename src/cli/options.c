@@ -163,6 +163,12 @@ static int take(cli *c, const cli_option *o, const char *value)
     case OPT_VERSION:
         c->version = true;
         break;
+    case CLI_AT_VERSION:
+        c->at_version = value;
+        break;
+    case CLI_VECTOR_COLUMN:
+        c->vector_column = value;
+        break;
     default:
         keep(c, o->id, value);
     }

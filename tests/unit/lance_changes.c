@@ -22,26 +22,6 @@ static lancelet_table *make_old(void)
     return v;
 }
 
-static void check_ids(const lancelet_table *t, int64_t rows, int64_t sum)
-{
-    lancelet_error err;
-    int64_t n, s;
-    assert_ok(rows_sum(t, &s, &n, &err), err);
-    assert_int_equal(n, rows);
-    assert_int_equal(s, sum);
-    assert_int_equal(rows_count(t), rows);
-}
-
-static uint32_t operation_of(const lancelet_table *t)
-{
-    lancelet_error err;
-    base_buffer bytes = {0};
-    assert_ok(table_transaction_read(t->path, &t->manifest, &bytes, &err), err);
-    uint32_t operation = table_transaction_operation((wire_span){bytes.data, bytes.size});
-    base_buffer_free(&bytes);
-    return operation;
-}
-
 /* A column of int64 in a stream of its own: `first`, first + 1, ... */
 static lancelet_status column_stream(const char *name, bool nullable, int64_t first, int64_t n, struct ArrowArrayStream *out,
                                      lancelet_error *err)
@@ -200,11 +180,9 @@ static lancelet_status op_rewrite(const lancelet_table *t, const lancelet_write_
         plan.minor = target.minor;
         status = table_land(&plan, o, &trail, &published, out, err);
     }
-    if (!published)
-        table_trail_undo(&trail, 0);
+    table_trail_end(&trail, published);
     arrow_schema_release(&schema);
     arrow_stream_release(&rows);
-    table_trail_free(&trail);
     table_plan_free(&plan);
     base_arena_free(&arena);
     return status;
@@ -240,12 +218,12 @@ static void each_change_is_one_version_of_its_kind(void **state)
         lancelet_table *t = make_old(), *u = NULL;
         assert_ok(operations[i].run(t, &rows_unsynced, &u, &err), err);
         assert_int_equal(rows_version(u), 4);
-        assert_int_equal(operation_of(u), operations[i].kind);
-        check_ids(u, operations[i].rows, operations[i].sum);
+        assert_int_equal(rows_operation(u), operations[i].kind);
+        rows_check(u, operations[i].rows, operations[i].sum);
         assert_int_equal(u->schema.n_children, operations[i].columns);
         assert_true(u->manifest.max_fragment_id >= t->manifest.max_fragment_id);
         lancelet_table *v = newest();
-        check_ids(v, operations[i].rows, operations[i].sum);
+        rows_check(v, operations[i].rows, operations[i].sum);
         lancelet_table_destroy(t);
         lancelet_table_destroy(u);
         lancelet_table_destroy(v);
@@ -335,12 +313,12 @@ static void a_change_on_an_older_version_is_rebased_done_anew_or_refused(void **
                 fail_msg("%s after %s went through", operations[cases[i].second].name, operations[cases[i].first].name);
             assert_int_equal(rows_version(w), 4);
             assert_int_equal(rows_files(table_path, "data"), files);
-            check_ids(w, (int64_t)rows_count(u), cases[i].sum);
+            rows_check(w, (int64_t)rows_count(u), cases[i].sum);
         } else {
             if (status != LANCELET_OK)
                 fail_msg("%s after %s: %s", operations[cases[i].second].name, operations[cases[i].first].name, err.text);
-            check_ids(w, cases[i].rows, cases[i].sum);
-            check_ids(v, cases[i].rows, cases[i].sum);
+            rows_check(w, cases[i].rows, cases[i].sum);
+            rows_check(v, cases[i].rows, cases[i].sum);
         }
         lancelet_table_destroy(t);
         lancelet_table_destroy(u);
@@ -457,7 +435,7 @@ static void a_null_key_matches_no_row(void **state)
     assert_ok(lancelet_table_upsert(t, &key, 1, &s, &rows_unsynced, &report, &u, &err), err);
     assert_int_equal(report.inserted, 2);
     assert_int_equal(report.updated, 7);
-    check_ids(u, 14, 66 + 13);
+    rows_check(u, 14, 66 + 13);
     lancelet_table_destroy(t);
     lancelet_table_destroy(u);
 }
@@ -542,11 +520,11 @@ static void check_after(size_t i, lancelet_status status, size_t files)
     lancelet_table *t = newest();
     if (rows_version(t) == 3) {
         assert_true(status != LANCELET_OK);
-        check_ids(t, 10, 55);
+        rows_check(t, 10, 55);
         assert_int_equal(all_files(), files);
     } else {
         assert_int_equal(rows_version(t), 4);
-        check_ids(t, operations[i].rows, operations[i].sum);
+        rows_check(t, operations[i].rows, operations[i].sum);
     }
     lancelet_table_destroy(t);
 }

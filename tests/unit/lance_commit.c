@@ -7,26 +7,6 @@
 
 #include "lance_rows.h"
 
-static void check_ids(const lancelet_table *t, int64_t rows, int64_t sum)
-{
-    lancelet_error err;
-    int64_t n, s;
-    assert_ok(rows_sum(t, &s, &n, &err), err);
-    assert_int_equal(n, rows);
-    assert_int_equal(s, sum);
-    assert_int_equal(rows_count(t), rows);
-}
-
-static uint32_t operation_of(const lancelet_table *t)
-{
-    lancelet_error err;
-    base_buffer bytes = {0};
-    assert_ok(table_transaction_read(t->path, &t->manifest, &bytes, &err), err);
-    uint32_t operation = table_transaction_operation((wire_span){bytes.data, bytes.size});
-    base_buffer_free(&bytes);
-    return operation;
-}
-
 /* ---- kinds ---- */
 
 static void what_is_set_decides_the_kind_of_the_transaction(void **state)
@@ -58,7 +38,7 @@ static void what_is_set_decides_the_kind_of_the_transaction(void **state)
         c.n_config = kinds[i].config;
         c.overwrite = kinds[i].overwrite;
         assert_ok(lancelet_table_commit(t, &c, &rows_unsynced, &u, &err), err);
-        assert_int_equal(operation_of(u), kinds[i].operation);
+        assert_int_equal(rows_operation(u), kinds[i].operation);
         assert_int_equal(rows_count(u), kinds[i].n);
         assert_int_equal(lancelet_table_config(u, "k") != NULL, kinds[i].config);
         assert_int_equal(u->manifest.reader_flags, kinds[i].deletion ? TABLE_FLAG_DELETIONS : 0);
@@ -104,7 +84,7 @@ static void deleting_the_same_address_twice_counts_once_and_a_deleted_one_is_not
     lancelet_table *t = make(10), *u = NULL, *v = NULL;
     uint64_t addresses[] = {7, 3, 7};
     assert_ok(rows_delete(t, addresses, 3, &u, &err), err);
-    check_ids(u, 8, 45 - 10);
+    rows_check(u, 8, 45 - 10);
     assert_int_equal(rows_delete(u, addresses, 1, &v, &err), LANCELET_NOT_FOUND);
     addresses[0] = 10;
     assert_int_equal(rows_delete(u, addresses, 1, &v, &err), LANCELET_NOT_FOUND);
@@ -124,7 +104,7 @@ static void deletions_add_up_over_commits(void **state)
         lancelet_table_destroy(t);
         t = u;
         sum -= (int64_t)address;
-        check_ids(t, 99 - (int64_t)i, sum);
+        rows_check(t, 99 - (int64_t)i, sum);
     }
     lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     lancelet_table_get_info(t, &info);
@@ -141,7 +121,7 @@ static void a_fragment_without_rows_is_dropped_and_its_id_never_used_again(void 
     uint64_t addresses[] = {(uint64_t)1 << 32, (uint64_t)1 << 32 | 1, 0};
     assert_ok(rows_delete(u, addresses, 3, &v, &err), err);
     assert_int_equal(v->manifest.n_fragments, 1);
-    check_ids(v, 2, 3);
+    rows_check(v, 2, 3);
     assert_ok(rows_add(v, 20, 1, &w, &err), err);
     assert_int_equal(w->manifest.fragments[1].id, 2);
     lancelet_table_destroy(t);
@@ -178,7 +158,7 @@ static void rows_become_several_fragments_past_a_million(void **state)
     assert_int_equal(t->manifest.n_fragments, 2);
     assert_int_equal(t->manifest.fragments[0].physical_rows, 1 << 20);
     assert_int_equal(t->manifest.fragments[1].id, 1);
-    check_ids(t, BATCHES * (int64_t)ROWS, sum);
+    rows_check(t, BATCHES * (int64_t)ROWS, sum);
     lancelet_table_destroy(t);
 }
 
@@ -357,14 +337,14 @@ static void a_commit_is_rebased_where_the_format_allows_it(void **state)
         lancelet_table *w = newest();
         if (cases[i].rows < 0) {
             assert_int_equal(rows_version(w), 2);
-            check_ids(w, (int64_t)rows_count(u), cases[i].sum);
+            rows_check(w, (int64_t)rows_count(u), cases[i].sum);
             assert_int_equal(files, rows_files(table_path, "data") + rows_files(table_path, "_deletions") +
                                         rows_files(table_path, "_transactions") +
                                         rows_files(table_path, "_versions"));
         } else {
             assert_int_equal(rows_version(w), 3);
-            check_ids(w, cases[i].rows, cases[i].sum);
-            check_ids(v, cases[i].rows, cases[i].sum);
+            rows_check(w, cases[i].rows, cases[i].sum);
+            rows_check(v, cases[i].rows, cases[i].sum);
         }
         lancelet_table_destroy(t);
         lancelet_table_destroy(u);
@@ -489,7 +469,7 @@ static void check_after_race(void)
     for (int i = 2 * COMMITS; i < 4 * COMMITS; i++)
         sum -= i;
     lancelet_table *t = newest();
-    check_ids(t, 100, sum);
+    rows_check(t, 100, sum);
     assert_int_equal(rows_version(t), 1 + WRITERS * COMMITS);
     lancelet_table_destroy(t);
 }
@@ -594,7 +574,7 @@ static void check_whole(void)
     static const int64_t rows[] = {0, 3, 5, 5}, sums[] = {0, 3, 10, 10 - 1 - 3 + 11};
     uint64_t version = rows_version(t);
     assert_true(version >= 1 && version <= 3);
-    check_ids(t, rows[version], sums[version]);
+    rows_check(t, rows[version], sums[version]);
     lancelet_table_destroy(t);
 }
 

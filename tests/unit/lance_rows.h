@@ -211,4 +211,26 @@ static inline void derive_with(const lancelet_table *t, const base_buffer *extra
     base_buffer_free(&file);
 }
 
+/* The table has this many rows, and their ids add up to `sum`. */
+static inline void rows_check(const lancelet_table *t, int64_t rows, int64_t sum)
+{
+    lancelet_error err;
+    int64_t n, s;
+    assert_ok(rows_sum(t, &s, &n, &err), err);
+    assert_int_equal(n, rows);
+    assert_int_equal(s, sum);
+    assert_int_equal(rows_count(t), rows);
+}
+
+/* The operation of the transaction that made a version. */
+static inline uint32_t rows_operation(const lancelet_table *t)
+{
+    lancelet_error err;
+    base_buffer bytes = {0};
+    assert_ok(table_transaction_read(t->path, &t->manifest, &bytes, &err), err);
+    uint32_t operation = table_transaction_operation((wire_span){bytes.data, bytes.size});
+    base_buffer_free(&bytes);
+    return operation;
+}
+
 #endif

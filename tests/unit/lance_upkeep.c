@@ -6,16 +6,6 @@
 
 #include "lance_rows.h"
 
-static void check_ids(const lancelet_table *t, int64_t rows, int64_t sum)
-{
-    lancelet_error err;
-    int64_t n, s;
-    assert_ok(rows_sum(t, &s, &n, &err), err);
-    assert_int_equal(n, rows);
-    assert_int_equal(s, sum);
-    assert_int_equal(rows_count(t), rows);
-}
-
 /* A table whose fragments have just these numbers of rows; ids count on. */
 static lancelet_table *of_sizes(const int64_t *sizes, size_t n)
 {
@@ -94,7 +84,7 @@ static void neighbours_are_put_together_up_to_the_rows_asked_for(void **state)
         t = compacted(t, &o, cases[i].before, cases[i].after);
         assert_string_equal(sizes_of(t), cases[i].becomes);
         assert_int_equal(rows_version(t), version + (cases[i].before > 0));
-        check_ids(t, rows, rows * (rows - 1) / 2);
+        rows_check(t, rows, rows * (rows - 1) / 2);
         t = compacted(t, &o, 0, 0); /* well once, well for good */
         lancelet_table_destroy(t);
     }
@@ -125,7 +115,7 @@ static void with_least_fragments_only_what_doubles_is_written_again(void **state
         lancelet_error err;
         assert_ok(lancelet_table_compact(t, &o, NULL, &u, &err), err);
         assert_string_equal(sizes_of(u), cases[i].becomes);
-        check_ids(u, rows, rows * (rows - 1) / 2);
+        rows_check(u, rows, rows * (rows - 1) / 2);
         lancelet_table_destroy(t);
         lancelet_table_destroy(u);
     }
@@ -147,7 +137,7 @@ static void deleted_rows_leave_the_files_and_their_order_stays(void **state)
     o.deleted_share = 0;
     u = compacted(u, &o, 1, 1);
     assert_string_equal(sizes_of(u), "8,9");
-    check_ids(u, 17, 190 - 2 - 3 - 19);
+    rows_check(u, 17, 190 - 2 - 3 - 19);
     assert_int_equal(u->manifest.reader_flags & TABLE_FLAG_DELETIONS, 0);
     lancelet_table_destroy(u);
 }
@@ -178,7 +168,7 @@ static void what_another_writer_changed_is_done_anew_and_the_rest_is_kept(void *
     assert_string_equal(sizes_of(w), "7,20,12");
     assert_int_equal(report.fragments_before, 5);
     assert_int_equal(report.rows, 19);
-    check_ids(w, 39, 38 * 37 / 2 - 28 + 201);
+    rows_check(w, 39, 38 * 37 / 2 - 28 + 201);
     assert_int_equal(rows_files(table_path, "data"), 6 + 2); /* none is left of the group that was written twice */
     lancelet_table_destroy(t);
     lancelet_table_destroy(u);
@@ -217,7 +207,7 @@ static void an_upgrade_writes_all_rows_in_the_other_version(void **state)
     assert_ok(lancelet_table_compact(t, &o, &report, &v, &err), err); /* of the older handle: no row is lost */
     assert_string_equal(v->manifest.data_version, "2.2");
     assert_string_equal(sizes_of(v), "13");
-    check_ids(v, 13, 78);
+    rows_check(v, 13, 78);
     assert_true(report.fragments_before == 4 && report.fragments_after == 1 && report.rows == 13);
     assert_int_equal(v->manifest.n_fields, t->manifest.n_fields);
     v = compacted(v, &o, 0, 0);
@@ -281,7 +271,7 @@ static void old_versions_go_with_the_files_that_only_they_name(void **state)
     assert_int_equal(rows_files(table_path, "_versions"), 1);
     lancelet_table_destroy(t);
     t = newest();
-    check_ids(t, 16, 17 * 16 / 2 - 1);
+    rows_check(t, 16, 17 * 16 / 2 - 1);
     lancelet_table_destroy(t);
 }
 
@@ -355,12 +345,12 @@ static void the_newest_whole_version_comes_back_behind_the_broken_ones(void **st
     assert_int_equal(lancelet_table_open(table_path, NULL, &u, &err), LANCELET_CORRUPT);
     assert_ok(lancelet_restore_last_good(table_path, &rows_unsynced, &u, &err), err);
     assert_int_equal(rows_version(u), 4);
-    check_ids(u, 10, 45);
+    rows_check(u, 10, 45);
     lancelet_table_destroy(u);
     t = newest();
-    check_ids(t, 10, 45);
+    rows_check(t, 10, 45);
     assert_ok(rows_add(t, 10, 1, &u, &err), err);
-    check_ids(u, 11, 55);
+    rows_check(u, 11, 55);
     lancelet_table_destroy(t);
     lancelet_table_destroy(u);
     damage(1);
@@ -396,7 +386,7 @@ static void a_restore_that_fails_anywhere_can_be_done_again(void **state)
             }
             lancelet_table_destroy(t);
             t = newest();
-            check_ids(t, 10, 45);
+            rows_check(t, 10, 45);
             assert_int_equal(rows_version(t), 4);
             lancelet_table_destroy(t);
             table_version_name *v;
@@ -436,7 +426,7 @@ static void a_compaction_that_fails_anywhere_leaves_the_table_as_it_was(void **s
             lancelet_table_destroy(t);
             lancelet_table_destroy(v);
             t = newest();
-            check_ids(t, 37, 38 * 37 / 2 - 28);
+            rows_check(t, 37, 38 * 37 / 2 - 28);
             if (status != LANCELET_OK && rows_version(t) == 6) {
                 assert_true((status == LANCELET_IO || status == LANCELET_MEMORY) && *err.text);
                 assert_true(rows_files(table_path, "data") <= (file ? 6 : 5)); /* the file whose removal failed, if it was that */
@@ -467,7 +457,7 @@ static void any_allocation_of_an_upgrade_or_a_cleanup_may_fail(void **state)
             lancelet_table_destroy(t);
             lancelet_table_destroy(u);
             t = newest();
-            check_ids(t, 16, 17 * 16 / 2 - 1);
+            rows_check(t, 16, 17 * 16 / 2 - 1);
             lancelet_table_destroy(t);
             if (!fired) {
                 assert_ok(status, err);

@@ -22,9 +22,7 @@ static lancelet_status apply_once(const lancelet_table *base, const table_change
         status = table_land(&plan, options, &trail, &published, out, err);
         *again = status == LANCELET_CONFLICT && !published && plan.redo && !options->no_rebase;
     }
-    if (!published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     table_plan_free(&plan);
     return status;
 }

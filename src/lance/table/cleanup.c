@@ -48,19 +48,6 @@ typedef struct cleanup {
 
 /* ---- what there is ---- */
 
-static lancelet_status list_folder(const char *path, const char *folder, base_names *out, lancelet_error *err)
-{
-    char *full = base_path_join(path, folder);
-    if (!full)
-        return base_fail_memory(err);
-    lancelet_error why;
-    lancelet_status status = base_dir_list(full, out, &why);
-    base_free(full);
-    if (status == LANCELET_NOT_FOUND)
-        return LANCELET_OK;
-    return status == LANCELET_OK ? LANCELET_OK : base_fail(err, status, "%s", why.text);
-}
-
 static bool has_suffix(const char *name, const char *suffix)
 {
     size_t n = strlen(name), k = strlen(suffix);
@@ -73,7 +60,7 @@ static lancelet_status refuse_others(const char *path, lancelet_error *err)
     static const char *const folders[] = {"tree", "_refs/branches", "_versions"};
     for (size_t i = 0; i < 3; i++) {
         base_names names = {0};
-        RETURN_IF_ERROR(list_folder(path, folders[i], &names, err));
+        RETURN_IF_ERROR(table_list_folder(path, folders[i], &names, err));
         bool branches = i < 2 && names.n > 0, detached = false;
         for (size_t j = 0; i == 2 && j < names.n; j++)
             detached |= names.name[j][0] == 'd' && has_suffix(names.name[j], ".manifest");
@@ -89,7 +76,7 @@ static lancelet_status refuse_others(const char *path, lancelet_error *err)
 static lancelet_status list_files(cleanup *c, lancelet_error *err)
 {
     for (size_t i = 0; i < FOLDERS; i++) {
-        RETURN_IF_ERROR(list_folder(c->path, kinds[i].folder, &c->names[i], err));
+        RETURN_IF_ERROR(table_list_folder(c->path, kinds[i].folder, &c->names[i], err));
         c->marks[i] = base_calloc(c->names[i].n + 1, 1);
         if (!c->marks[i])
             return base_fail_memory(err);
@@ -306,7 +293,7 @@ static lancelet_status measure_index(const char *folder, uint64_t *files, uint64
                                      lancelet_error *err)
 {
     base_names names = {0};
-    RETURN_IF_ERROR(list_folder(folder, ".", &names, err));
+    RETURN_IF_ERROR(table_list_folder(folder, ".", &names, err));
     lancelet_status status = LANCELET_OK;
     for (size_t i = 0; i < names.n && status == LANCELET_OK; i++) {
         char *path = base_path_join(folder, names.name[i]);
@@ -362,7 +349,7 @@ static lancelet_status judge(cleanup *c, size_t kind, size_t i, lancelet_error *
 static lancelet_status remove_temporary(cleanup *c, lancelet_error *err)
 {
     base_names names = {0};
-    RETURN_IF_ERROR(list_folder(c->path, "_versions", &names, err));
+    RETURN_IF_ERROR(table_list_folder(c->path, "_versions", &names, err));
     lancelet_status status = LANCELET_OK;
     for (size_t i = 0; i < names.n && status == LANCELET_OK; i++) {
         if (strncmp(names.name[i], ".tmp", 4) != 0 && !strstr(names.name[i], ".json.tmp-"))

@@ -96,9 +96,7 @@ static lancelet_status commit(const lancelet_table *table, const lancelet_change
         plan.operation = operation_of(c, &plan);
         status = table_land(&plan, options, &trail, &published, out, err);
     }
-    if (!published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     table_plan_free(&plan);
     return status;
 }

@@ -129,9 +129,7 @@ typedef struct compaction {
 
 static void group_free(group *g, bool keep_files)
 {
-    if (!keep_files)
-        table_trail_undo(&g->trail, 0);
-    table_trail_free(&g->trail);
+    table_trail_end(&g->trail, keep_files);
     table_new_fragments_free(&g->made);
     base_free(g->old);
     base_free(g->raw);
@@ -281,9 +279,7 @@ static lancelet_status land(compaction *c, bool *published, bool *redo, lancelet
         status = table_write_minor(&c->base->manifest, &plan.minor, err);
     if (status == LANCELET_OK)
         status = table_land(&plan, &c->write, &trail, published, out, err);
-    if (!*published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, *published);
     base_free(plan.rewrites);
     base_free(plan.added.message); /* the messages are the groups' */
     *redo = plan.redo;
@@ -390,9 +386,7 @@ static lancelet_status upgrade_once(const lancelet_table *t, const compaction *c
     lancelet_compact_report did = {t->manifest.n_fragments, plan.added.n, plan.added.rows};
     if (status == LANCELET_OK)
         status = table_land(&plan, &write, &trail, &published, out, err);
-    if (!published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     table_plan_free(&plan);
     if (status == LANCELET_OK)
         *report = did;

@@ -101,7 +101,7 @@ lancelet_status lancelet_table_create(const char *path, struct ArrowArrayStream 
         path && *path && rows
             ? create(path, rows, &plan, &o, &trail, &published, out, err)
             : base_fail(err, LANCELET_INVALID, "lancelet_table_create was given no path or no stream");
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     table_plan_free(&plan);
     arrow_stream_release(rows);
     return status;

@@ -93,9 +93,7 @@ static lancelet_status land(const lancelet_table *good, uint64_t newest, bool v2
     if (newest == UINT64_MAX)
         return base_fail(err, LANCELET_LIMIT, "the table %s has no version numbers left", good->path);
     lancelet_status status = table_land_behind(&plan, newest, v2_names, o, &trail, &published, out, err);
-    if (!published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     table_plan_free(&plan);
     return status;
 }

@@ -534,17 +534,23 @@ static int compare_versions(const void *a, const void *b)
     return (x->version > y->version) - (x->version < y->version);
 }
 
+lancelet_status table_list_folder(const char *path, const char *folder, base_names *out, lancelet_error *err)
+{
+    char *full = base_path_join(path, folder);
+    if (!full)
+        return base_fail_memory(err);
+    lancelet_error why;
+    lancelet_status status = base_dir_list(full, out, &why);
+    base_free(full);
+    if (status == LANCELET_NOT_FOUND)
+        return LANCELET_OK;
+    return status == LANCELET_OK ? LANCELET_OK : base_fail(err, status, "%s", why.text);
+}
+
 lancelet_status table_list_versions(const char *path, table_version_name **out, size_t *n, lancelet_error *err)
 {
-    char *folder = base_path_join(path, "_versions");
-    if (!folder)
-        return base_fail_memory(err);
     base_names names = {0};
-    lancelet_error why;
-    lancelet_status status = base_dir_list(folder, &names, &why);
-    base_free(folder);
-    if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
-        return base_fail(err, status, "%s", why.text);
+    RETURN_IF_ERROR(table_list_folder(path, "_versions", &names, err));
     table_version_name *list = base_alloc_array(names.n + 1, sizeof *list);
     size_t count = 0;
     for (size_t i = 0; i < names.n && list; i++)

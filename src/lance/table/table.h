@@ -109,6 +109,8 @@ lancelet_status table_write_minor(const table_manifest *m, int *minor, lancelet_
 
 /* ---- versions in a folder ---- */
 
+/* The names in a folder of a table; none where there is no such folder. *out starts as {0}: base_names_free. */
+lancelet_status table_list_folder(const char *path, const char *folder, base_names *out, lancelet_error *err) MUST_CHECK;
 /* The versions that `path`/_versions holds, ascending; none where there is no such folder. *out [n] is the caller's: base_free. */
 typedef struct table_version_name {
     uint64_t version;
@@ -260,7 +262,8 @@ typedef struct table_trail {
 lancelet_status table_trail_add(table_trail *t, const char *path, lancelet_error *err) MUST_CHECK;
 /* Removes the files from entry `from` on, as well as that is possible, and forgets them. */
 void table_trail_undo(table_trail *t, size_t from);
-void table_trail_free(table_trail *t); /* forgets all, removes none */
+/* Forgets all, after removing the files unless they are to stay. */
+void table_trail_end(table_trail *t, bool stay);
 
 /* New fragments: DataFragment messages without an id, which the manifest gives. */
 typedef struct table_new_fragments {

@@ -243,18 +243,11 @@ lancelet_status lancelet_tags(const char *path, lancelet_tag **out, size_t *n, l
     RETURN_IF_ERROR(table_find_newest(path, &newest, err));
     if (!newest.any)
         return base_fail(err, LANCELET_NOT_FOUND, "there is no table at %s", path);
-    char *folder = base_format("%s/_refs/tags", path);
-    if (!folder)
-        return base_fail_memory(err);
     base_names names = {0};
-    lancelet_error why;
-    lancelet_status status = base_dir_list(folder, &names, &why);
-    base_free(folder);
-    if (status != LANCELET_OK && status != LANCELET_NOT_FOUND)
-        return base_fail(err, status, "%s", why.text);
+    RETURN_IF_ERROR(table_list_folder(path, "_refs/tags", &names, err));
     lancelet_tag *tags = base_alloc_array(names.n + 1, sizeof *tags), *packed = NULL;
     size_t count = 0, text = 0;
-    status = tags ? read_tags(path, &names, tags, &count, err) : base_fail_memory(err);
+    lancelet_status status = tags ? read_tags(path, &names, tags, &count, err) : base_fail_memory(err);
     for (size_t i = 0; i < count; i++)
         text += strlen(tags[i].name) + 1;
     char *at;

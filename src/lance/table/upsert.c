@@ -331,9 +331,7 @@ static lancelet_status run(upsert *u, const lancelet_table *table, lancelet_upse
         status = land_upsert(u, table, &trail, &published, report, out, err);
     else if (status == LANCELET_OK && out)
         *out = table_retain(table);
-    if (!published)
-        table_trail_undo(&trail, 0);
-    table_trail_free(&trail);
+    table_trail_end(&trail, published);
     return status;
 }
 

@@ -46,8 +46,10 @@ void table_trail_undo(table_trail *t, size_t from)
     }
 }
 
-void table_trail_free(table_trail *t)
+void table_trail_end(table_trail *t, bool stay)
 {
+    if (!stay)
+        table_trail_undo(t, 0);
     for (size_t i = 0; i < t->n; i++)
         base_free(t->path[i]);
     base_free(t->path);
