@@ -115,6 +115,7 @@ static void comparisons_and_null_follow_three_valued_logic(void **state)
     finds(state, "small is null", "001000");
     finds(state, "flag is not true", "101010");
     finds(state, "id between 2 and 3 and flag", "000100");
+    finds(state, "not (flag = (id > 2))", "010010");
 }
 
 static void text_is_found_by_patterns_and_functions(void **state)
