@@ -13,7 +13,8 @@
 #   make clean
 #
 # CC CFLAGS CPPFLAGS LDFLAGS are honoured; SAN=1 builds with ASan and UBSan into build/san; WERROR=1; V=1 shows commands;
-# WITH_MINI=no leaves the built-in model out; NO_INSTALL=1: no package manager, no network, no root.
+# WITH_MINI=no leaves the built-in model out; WITH_HTTP WITH_SNAPPY WITH_VIDEO WITH_HEIF WITH_TIFF = yes|no|auto (auto: where
+# the library is); FULL=1 installs their libraries too; NO_INSTALL=1: no package manager, no network, no root.
 
 VERSION  = 0.1.0
 SOVERSION = 0
@@ -36,7 +37,7 @@ ARCH    := $(shell uname -m)
 Q        = $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$(2));)
 
-PKGS     = libjpeg libpng libwebp libexif libzstd liblz4 jansson libxxhash nettle
+PKGS     = libjpeg libpng libwebp libexif libzstd liblz4 zlib jansson libxxhash nettle
 PKGCONFIG ?= pkg-config
 PKG_CFLAGS := $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell $(PKGCONFIG) --libs $(PKGS) 2>/dev/null)
@@ -46,8 +47,8 @@ BREW     := $(shell brew --prefix 2>/dev/null)
 PKG_CFLAGS += $(if $(BREW),-I$(BREW)/include)
 PKG_LIBS   += $(if $(BREW),-L$(BREW)/lib)
 endif
-LIBS     = $(PKG_LIBS) -lgif -lunistring -lm -lpthread
-LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 libxxhash nettle 2>/dev/null) -lm -lpthread
+LIBS     = $(PKG_LIBS) -lgif -lunistring -lm -lpthread -ldl
+LANCELET_LIBS := $(shell $(PKGCONFIG) --libs libzstd liblz4 zlib libxxhash nettle 2>/dev/null) -lm -lpthread -ldl
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -63,7 +64,7 @@ BELOW_arrow   = base
 BELOW_lance   = arrow base
 BELOW_embed   = base
 BELOW_net     = base
-BELOW_source  = base
+BELOW_source  = net arrow base
 BELOW_gallery = source net embed lance arrow base
 BELOW_view    = gallery source net embed lance arrow base
 BELOW_cli     = view gallery source net embed lance arrow base
@@ -91,7 +92,7 @@ MISSING := $(shell for p in $(PKGS); do $(PKGCONFIG) --exists $$p 2>/dev/null ||
 $(if $(MISSING),$(error $(PKGCONFIG) does not find$(MISSING): run 'make setup', or install them))
 endif
 
-all: $(B)/picask libs models
+all: $(B)/picask libs modules models
 
 libs: $(B)/libpicask.a $(B)/liblancelet.a $(B)/libpicask.$(SHARED_EXT) $(B)/liblancelet.$(SHARED_EXT)
 
@@ -120,6 +121,12 @@ $(B)/datadir: force
 	$(Q)mkdir -p $(dir $@) && { echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@; }
 force:
 
+# Where an installation keeps modules and programs is compiled in likewise.
+$(B)/obj/base/module.o: ALL_CPPFLAGS += -DPICASK_MODULES='"$(LIBDIR)/picask"' -DPICASK_PROGRAMS='"$(PREFIX)/libexec/picask"'
+$(B)/obj/base/module.o: $(B)/moduledir
+$(B)/moduledir: force
+	$(Q)mkdir -p $(dir $@) && { echo '$(LIBDIR) $(PREFIX)' | cmp -s - $@ || echo '$(LIBDIR) $(PREFIX)' > $@; }
+
 # The tokenizer's vocabulary is included as bytes.
 $(B)/obj/embed/text/clip_vocab.o: src/embed/text/clip_vocab.bin
 
@@ -147,6 +154,40 @@ $(B)/libpicask.dylib: $(PICASK_OBJS)
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name @rpath/libpicask.$(SOVERSION).dylib -o $(B)/libpicask.$(SOVERSION).dylib $^ $(LIBS) && ln -sf libpicask.$(SOVERSION).dylib $@
 $(B)/liblancelet.dylib: $(LANCELET_OBJS)
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -dynamiclib -install_name @rpath/liblancelet.$(SOVERSION).dylib -o $(B)/liblancelet.$(SOVERSION).dylib $^ $(LANCELET_LIBS) && ln -sf liblancelet.$(SOVERSION).dylib $@
+
+# ---- modules: heavy libraries that are opened at first need; the program that decodes hostile formats ----
+WITH_HTTP ?= auto
+WITH_SNAPPY ?= auto
+WITH_VIDEO ?= auto
+WITH_HEIF ?= auto
+WITH_TIFF ?= auto
+MODULE_http   = libcurl
+MODULE_snappy = snappy
+MODULE_video  = libavformat libavcodec libswscale libavutil
+MODULE_heif   = libheif
+MODULE_tiff   = libtiff-4
+there  = $(shell $(PKGCONFIG) --exists $(MODULE_$(1)) && echo yes)
+# yes: built, and an error where the library is missing; auto: built where it is there
+wanted = $(if $(filter yes,$(2)),yes,$(if $(filter auto,$(2)),$(call there,$(1))))
+HAVE_HEIF := $(call wanted,heif,$(WITH_HEIF))
+HAVE_TIFF := $(call wanted,tiff,$(WITH_TIFF))
+MODULES := $(if $(call wanted,http,$(WITH_HTTP)),http) $(if $(call wanted,snappy,$(WITH_SNAPPY)),snappy) $(if $(call wanted,video,$(WITH_VIDEO)),video)
+MODULES := $(filter $(MODULES),$(patsubst src/module/%.c,%,$(wildcard src/module/*.c)))
+DECODER := $(if $(wildcard src/decode/main.c),$(if $(HAVE_HEIF)$(HAVE_TIFF),$(B)/libexec/picask/decode))
+
+modules: $(patsubst %,$(B)/lib/%.so,$(MODULES)) $(DECODER)
+	$(Q)mkdir -p $(B)/lib && ln -sfn . $(B)/lib/picask
+
+# A module links its one library and nothing of ours.
+$(B)/lib/%.so: src/module/%.c
+	$(call say,LD,$@)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(shell $(PKGCONFIG) --cflags $(MODULE_$*)) $(ALL_CFLAGS) -Wconversion $(ALL_LDFLAGS) -shared -MMD -MP -MF $@.d -o $@ $< $(shell $(PKGCONFIG) --libs $(MODULE_$*))
+-include $(wildcard $(B)/lib/*.d)
+
+DECODE_FLAGS = $(if $(HAVE_HEIF),-DWITH_HEIF) $(if $(HAVE_TIFF),-DWITH_TIFF)
+DECODE_PKGS  = $(if $(HAVE_HEIF),libheif) $(if $(HAVE_TIFF),libtiff-4)
+DECODE_SRCS  = src/decode/main.c $(if $(HAVE_HEIF),src/decode/heif.c) $(if $(HAVE_TIFF),src/decode/tiff.c)
+$(B)/libexec/picask/decode: $(DECODE_SRCS) $(wildcard src/decode/*.h) $(B)/room/embed.a $(B)/room/base.a
+	$(call say,LD,$@)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(DECODE_FLAGS) $(shell $(PKGCONFIG) --cflags $(DECODE_PKGS)) $(ALL_CFLAGS) -Wconversion $(ALL_LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS) $(shell $(PKGCONFIG) --libs $(DECODE_PKGS))
 
 # ---- unit tests: tests/unit/<room>_<what>.c, one cmocka program each ----
 UNIT_SRCS = $(sort $(wildcard tests/unit/*.c))
@@ -184,7 +225,7 @@ setup:
 setup-test:
 	@tools/setup test
 demo: setup
-	$(Q)$(MAKE) --no-print-directory $(B)/picask models
+	$(Q)$(MAKE) --no-print-directory $(B)/picask modules models
 	@tools/demo
 
 VENV = build/venv
@@ -249,9 +290,12 @@ endif
 	$(Q)sed $(PC_WORDS) -e 's|@LIBS@|$(LIBS)|' packaging/picask.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/picask.pc
 	$(Q)sed $(PC_WORDS) -e 's|@LIBS@|$(LANCELET_LIBS)|' packaging/lancelet.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/lancelet.pc
 
-install-program: $(B)/picask
+install-program: $(B)/picask modules
 	$(Q)mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/picask
 	$(Q)install -m 755 $(B)/picask $(DESTDIR)$(BINDIR)
+	$(Q)mkdir -p $(DESTDIR)$(LIBDIR)/picask $(DESTDIR)$(PREFIX)/libexec/picask
+	$(Q)for m in $(MODULES); do install -m 644 $(B)/lib/$$m.so $(DESTDIR)$(LIBDIR)/picask || exit 1; done
+	$(Q)for p in $(DECODER); do install -m 755 $$p $(DESTDIR)$(PREFIX)/libexec/picask || exit 1; done
 	$(Q)install -m 644 docs/man/picask.1 $(DESTDIR)$(MANDIR)/man1
 	$(Q)install -m 644 packaging/copyright $(DESTDIR)$(PREFIX)/share/doc/picask
 	$(Q)install -m 644 tools/completions/picask.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/picask
@@ -268,4 +312,4 @@ clean:
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: crash force help all libs models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean
+.PHONY: crash force help all libs modules models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean

@@ -171,6 +171,7 @@ typedef struct picask_index_report {
     uint64_t unchanged;
     uint64_t skipped;   /* pictures that could not be read */
     uint64_t skipped_damaged, skipped_large, skipped_unreadable, skipped_unsupported; /* their sum is skipped */
+    uint64_t removed;   /* rows whose picture is gone, by `prune` */
     uint64_t version;   /* of the table afterwards */
     double seconds;
 } picask_index_report;
@@ -181,6 +182,9 @@ typedef struct picask_index_events {
     void (*progress)(void *arg, uint64_t done, uint64_t total, const picask_index_report *so_far); /* ~10 a second */
     void (*skipped)(void *arg, const char *uri, const char *reason);
     void (*note)(void *arg, int level, const char *sentence); /* level 0: always shown, 1: only with -v */
+    void (*fetched)(void *arg, uint64_t done, uint64_t total); /* bytes from the hub; ~10 a second */
+    /* May `rows` of the table's `of` go, whose pictures are gone? Asked when they are more than one in ten; NULL: no. */
+    bool (*prune)(void *arg, uint64_t rows, uint64_t of);
 } picask_index_events;
 
 typedef enum picask_store_images {
@@ -208,18 +212,60 @@ typedef struct picask_index_options {
     const volatile int *cancel; /* CANCELLED after committing what is done */
     picask_index_events events;
     const char *vector_column; /* of a table that is there, as picask_table_options */
+    /* Rows below the sources of this run go whose file is gone. Nothing goes where a source is not there, is empty or cannot be
+     * read (a disk that is not mounted), nor below a folder of it of which that is true. */
+    bool prune;
+    int64_t every_us;          /* a frame of a video at every so many microseconds; 0: where the scene changes */
 } picask_index_options;
 #define PICASK_INDEX_OPTIONS_INIT \
     {sizeof(picask_index_options), NULL, 0, false, false, false, false, false, false, PICASK_STORE_AUTO, 0, NULL, \
-     NULL, NULL, 0, NULL, {NULL, NULL, NULL, NULL}, NULL}
+     NULL, NULL, 0, NULL, {NULL, NULL, NULL, NULL, NULL, NULL}, NULL, false, 0}
 
-/* Brings pictures, folders and caption files (sources [n]) into table `name` of `db`, made when missing. n 0: the
+/* Brings pictures, folders, caption files, Parquet files, videos and data sets of the hub (sources [n]) into table `name` of `db`, made when missing. n 0: the
  * table's remembered sources. Only what is new or changed is embedded. A broken picture is reported and skipped. One
  * index run a table at a time: CONFLICT names the lock. NOT_FOUND when the sources hold no picture at all, or a
  * new table would get no row because none can be read. `report`
  * is filled also on failure, with what was committed. */
 picask_status picask_index(const char *db, const char *name, const char *const *sources, size_t n,
                            const picask_index_options *options, picask_index_report *report, picask_error *err);
+
+/* Waits for changes of what an index run reads, to run it again. Sources of the hub do not change. */
+typedef struct picask_watch picask_watch;
+/* sources [n] as picask_index takes them (n 0: those that the table remembers); of `options` hidden, exclude and cancel count. */
+picask_status picask_watch_create(const char *db, const char *name, const char *const *sources, size_t n,
+                                  const picask_index_options *options, picask_watch **out, picask_error *err);
+/* Returns when something has changed and then nothing for a second; CANCELLED when options.cancel is set. */
+picask_status picask_watch_wait(picask_watch *watch, picask_error *err);
+void picask_watch_destroy(picask_watch *watch);
+
+/* After pictures were moved to another place as a whole: in every row and remembered source whose path is `old` or lies below
+ * it, `new` takes its place; ids, vectors and captions stay. One commit; *rows counts. Both are made absolute; `new` must be
+ * there. NOT_FOUND when nothing lies below `old`. */
+picask_status picask_table_relocate(picask_table *table, const char *old, const char *new_place, uint64_t *rows, picask_error *err);
+
+/* ---- fetching: into the Hugging Face hub's own cache on this machine ---- */
+
+typedef struct picask_pull_options {
+    size_t struct_size;
+    const volatile int *cancel; /* CANCELLED; the next pull goes on from there */
+    void *arg;
+    void (*progress)(void *arg, uint64_t done, uint64_t total); /* bytes; ~10 a second */
+    void (*note)(void *arg, int level, const char *sentence);   /* as picask_index_events */
+} picask_pull_options;
+#define PICASK_PULL_OPTIONS_INIT {sizeof(picask_pull_options), NULL, NULL, NULL, NULL}
+
+/* The weights of a model by any of its names, with what belongs to them. Nothing is fetched that is there already. *path (may
+ * be NULL; picask_free) is where they lie. */
+picask_status picask_model_pull(const char *name, const picask_pull_options *options, char **path, picask_error *err);
+/* A data set "ORG/NAME", "ORG/NAME@REV" or hf://datasets/ORG/NAME[@REV][/GLOB]; *path (may be NULL; picask_free) is the folder. */
+picask_status picask_dataset_pull(const char *name, const picask_pull_options *options, char **path, picask_error *err);
+
+/* ---- Parquet ---- */
+
+/* The columns [n] by name (NULL: all) of a Parquet file as record batches, page by page; the caller releases *out. Lists and
+ * maps are left out when all columns are asked for, and UNSUPPORTED by name. Peer: pyarrow.parquet.ParquetFile.iter_batches. */
+picask_status picask_parquet_open(const char *path, const char *const *columns, size_t n, struct ArrowArrayStream *out,
+                                  picask_error *err);
 
 /* Adds one row of the caller's own: encoded picture bytes (stored in `image`) with a caption (may be NULL) and a uri
  * (may be NULL); *id is its id. */

@@ -91,6 +91,7 @@ char *base_path_join(const char *a, const char *b);
 /* Absolute, "." and ".." and double slashes taken out by text, links left alone. */
 char *base_path_absolute(const char *path);
 char *base_path_parent(const char *path);
+char *base_program_folder(void); /* of the running program, links resolved; NULL also where the system does not say */
 const char *base_path_name(const char *path); /* borrowed: the part behind the last slash */
 /* *out: the folder for what can be made again, $XDG_CACHE_HOME/picask/BELOW, else ~/.cache/picask/BELOW; not made. NULL
  * where there is no home. */

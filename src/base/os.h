@@ -14,6 +14,8 @@ void base_os_begin_sync(int fd, uint64_t offset, size_t n);
 int base_os_rename_exclusive(const char *from, const char *to);
 /* The type of the file system that `path` is on, by its name or its number: "vfat", "type 0x1234". */
 void base_os_file_system(const char *path, char out[32]);
+/* Path of the running program with links resolved, into path[size]; false where the system does not say. */
+bool base_os_program_path(char *path, size_t size);
 /* Fills out[n] with random bytes; 0 or -1 with errno. */
 int base_os_random(void *out, size_t n);
 /* CPUs of the process's affinity mask, and the quota of its control group rounded up; 0 = no such limit. */

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <mach-o/dyld.h>
 #include <sys/mount.h>
 #include <sys/param.h>
 #include <sys/stat.h>
@@ -64,4 +66,14 @@ bool base_os_allow_amx(void)
 int64_t base_os_modified_ns(const struct stat *st)
 {
     return (int64_t)st->st_mtimespec.tv_sec * 1000000000 + st->st_mtimespec.tv_nsec;
+}
+
+bool base_os_program_path(char *path, size_t size)
+{
+    char as_started[4096], resolved[4096];
+    uint32_t n = sizeof as_started;
+    if (_NSGetExecutablePath(as_started, &n) != 0 || !realpath(as_started, resolved) || strlen(resolved) >= size)
+        return false;
+    strcpy(path, resolved);
+    return true;
 }

@@ -1,9 +1,10 @@
-/* path.c - paths as text: nothing here looks at the file system but base_path_absolute, for the working folder. */
+/* path.c - paths as text: nothing here looks at the file system but base_path_absolute, for the working folder, and base_program_folder. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/os.h"
 
 char *base_path_join(const char *a, const char *b)
 {
@@ -91,4 +92,10 @@ lancelet_status base_cache_folder(const char *below, char **out, lancelet_error 
     else
         return LANCELET_OK;
     return *out ? LANCELET_OK : base_fail_memory(err);
+}
+
+char *base_program_folder(void)
+{
+    char path[4096];
+    return base_os_program_path(path, sizeof path) ? base_path_parent(path) : NULL;
 }

@@ -343,7 +343,7 @@ static int run_index(cli *c)
         o.vector_column = c->vector_column;
         o.exclude = exclude;
         o.cancel = cli_cancel_flag();
-        o.events = (picask_index_events){&r, on_progress, on_skipped, on_note};
+        o.events = (picask_index_events){&r, on_progress, on_skipped, on_note, NULL, NULL};
         cli_progress_start(&r.progress, c);
         picask_index_report report;
         memset(&report, 0, sizeof report);

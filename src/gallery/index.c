@@ -233,34 +233,22 @@ static lancelet_status fail_no_pictures(const index_run *run, lancelet_error *er
 
 /* ---- columns ---- */
 
-static const char *format_of(source_type type)
-{
-    switch (type) {
-    case SOURCE_INT64:
-        return "l";
-    case SOURCE_DOUBLE:
-        return "g";
-    case SOURCE_BOOL:
-        return "b";
-    default:
-        return "u";
-    }
-}
-
-static bool goes_with(source_type type, const struct ArrowSchema *c)
+static bool goes_with(const char *format, const struct ArrowSchema *c)
 {
     int64_t least, most;
     bool floats = strcmp(c->format, "e") == 0 || strcmp(c->format, "f") == 0 || strcmp(c->format, "g") == 0;
     bool integers = gallery_integer_range(c, &least, &most);
-    switch (type) {
-    case SOURCE_INT64:
-        return integers || floats;
-    case SOURCE_DOUBLE:
+    if (strcmp(format, c->format) == 0)
+        return true;
+    switch (source_kind_of(format)) {
+    case SOURCE_FLOATING:
         return floats;
-    case SOURCE_BOOL:
-        return integers || strcmp(c->format, "b") == 0;
+    case SOURCE_BYTES:
+        return format[0] == 'u' ? gallery_is_text(c) : strcmp(c->format, "Z") == 0;
     default:
-        return gallery_is_text(c);
+        if (format[0] == 't') /* dates and times go with their own type alone */
+            return false;
+        return integers || (format[0] == 'b' ? strcmp(c->format, "b") == 0 : floats);
     }
 }
 
@@ -295,7 +283,7 @@ static lancelet_status collect_columns(const index_run *run, gallery_column **ex
             for (size_t k = 0; k < n && !there; k++)
                 there = strcmp(out[k].name, c[j].name) == 0;
             if (!there)
-                out[n++] = (gallery_column){c[j].name, format_of(c[j].type)};
+                out[n++] = (gallery_column){c[j].name, c[j].format};
         }
     }
     *extra = out;
@@ -320,10 +308,10 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
             const char *why = !lancelet_column_name_ok(c[j].name) ? "cannot have a column of that name"
                               : at < 0                            ? "has no such column"
                               : has_part(t, at)                   ? "has a column of that name for itself"
-                              : !goes_with(c[j].type, t->schema.children[at])
+                              : !goes_with(c[j].format, t->schema.children[at])
                                   ? "has that column with another type"
                                   : NULL;
-            s->columns[j] = (index_column){why ? -1 : at, c[j].type == SOURCE_DOUBLE};
+            s->columns[j] = (index_column){why ? -1 : at, source_kind_of(c[j].format)};
             if (why)
                 gallery_note(run->o.events.note, run->o.events.arg, 0,
                              "column '%s' of %s is not kept: table '%s' %s", c[j].name,

@@ -13,7 +13,7 @@
 /* Where a further column of a source goes. */
 typedef struct index_column {
     int64_t column; /* of the table; -1: not kept */
-    bool is_double; /* the source's values are doubles, else integers or text */
+    source_kind kind; /* of the source's values */
 } index_column;
 
 /* One row to add, or to put in the place of another. Everything pointed to is owned. */

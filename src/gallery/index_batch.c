@@ -94,13 +94,13 @@ static bool append_fitting(arrow_builder *b, int64_t v)
 }
 
 /* The column's type goes with the values': text to text, numbers to numbers. */
-static bool append_source_value(arrow_builder *b, const source_value *v, bool is_double)
+static bool append_source_value(arrow_builder *b, const source_value *v, source_kind kind)
 {
     if (v->null)
         return arrow_append_null(b);
-    if (gallery_is_text(b->schema))
+    if (kind == SOURCE_BYTES)
         return arrow_append_bytes(b, v->s, v->n);
-    return is_double ? arrow_append_double(b, v->d) : append_fitting(b, v->i);
+    return kind == SOURCE_FLOATING ? arrow_append_double(b, v->d) : append_fitting(b, v->i);
 }
 
 /* Does the change bring a value of its own for column c? Then appends it. */
@@ -149,7 +149,7 @@ static lancelet_status append_own(const change_stream *s, const row_change *r, i
         for (size_t i = 0; i < r->n_values && !*own; i++)
             if (r->columns[i].column == c) {
                 *own = true;
-                fits = append_source_value(b, &r->values[i], r->columns[i].is_double);
+                fits = append_source_value(b, &r->values[i], r->columns[i].kind);
             }
     }
     return fits ? LANCELET_OK : base_fail_memory(err);

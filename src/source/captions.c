@@ -241,13 +241,13 @@ lancelet_status source_captions_add(source_captions *c, size_t line, source_cell
 
 /* ---- parsing ---- */
 
-static source_type type_of(unsigned seen)
+static const char *format_of(unsigned seen)
 {
     if (seen == SOURCE_SEEN_INT)
-        return SOURCE_INT64;
+        return "l";
     if (seen == SOURCE_SEEN_DOUBLE || seen == (SOURCE_SEEN_INT | SOURCE_SEEN_DOUBLE))
-        return SOURCE_DOUBLE;
-    return seen == SOURCE_SEEN_BOOL ? SOURCE_BOOL : SOURCE_UTF8;
+        return "g";
+    return seen == SOURCE_SEEN_BOOL ? "b" : "u";
 }
 
 static lancelet_status parse(source_captions *c, const char *text, size_t n, source_format format,
@@ -265,7 +265,7 @@ static lancelet_status parse(source_captions *c, const char *text, size_t n, sou
     else
         RETURN_IF_ERROR(source_parse_csv(c, text, n, format == SOURCE_TSV ? '\t' : ',', err));
     for (size_t i = 0; i < c->n_columns; i++)
-        c->column[i].type = type_of(c->seen[i]);
+        c->column[i].format = format_of(c->seen[i]);
     return LANCELET_OK;
 }
 
@@ -318,21 +318,20 @@ static lancelet_status fill_caption(const source_captioned *picture, source_item
     return item->caption ? LANCELET_OK : base_fail_memory(err);
 }
 
-/* The value of a cell; false when it does not read as the column's type. */
-static bool read_value(source_type type, source_cell cell, source_value *v)
+/* The value of a cell that is not text; false when it does not read as the column's type. */
+static bool read_value(const char *format, source_cell cell, source_value *v)
 {
-    switch (type) {
-    case SOURCE_INT64:
+    switch (format[0]) {
+    case 'l':
         return base_parse_i64(cell.s, cell.n, &v->i);
-    case SOURCE_DOUBLE:
+    case 'g':
         return base_parse_double(cell.s, cell.n, &v->d);
-    case SOURCE_BOOL:
+    case 'b':
         v->i = cell.s[0] == 't' || cell.s[0] == 'T';
         return true;
-    case SOURCE_UTF8:
-        break;
+    default:
+        return true;
     }
-    return true;
 }
 
 lancelet_status source_captions_fill(const source_captions *c, size_t i, source_item *item, lancelet_error *err)
@@ -355,8 +354,8 @@ lancelet_status source_captions_fill(const source_captions *c, size_t i, source_
         if (k >= picture->n_cells || !picture->cell[k].s)
             continue;
         source_cell cell = picture->cell[k];
-        v->null = !read_value(c->column[k].type, cell, v);
-        if (c->column[k].type == SOURCE_UTF8) {
+        v->null = !read_value(c->column[k].format, cell, v);
+        if (source_kind_of(c->column[k].format) == SOURCE_BYTES) {
             memcpy(item->storage + at, cell.s, cell.n);
             v->s = item->storage + at;
             v->n = cell.n;

@@ -141,10 +141,28 @@ uint64_t source_remaining(const source *s)
     return count(s) - s->next;
 }
 
+source_kind source_kind_of(const char *format)
+{
+    switch (format[0]) {
+    case 'u':
+    case 'z':
+    case 'w': /* fixed-size binary */
+    case 'd': /* decimals: their bytes */
+        return SOURCE_BYTES;
+    case 'e':
+    case 'f':
+    case 'g':
+        return SOURCE_FLOATING;
+    default:
+        return SOURCE_INTEGER;
+    }
+}
+
 void source_item_free(source_item *item)
 {
     base_free(item->path);
     base_free(item->uri);
+    base_free(item->bytes);
     base_free(item->caption);
     base_free(item->values);
     base_free(item->storage);

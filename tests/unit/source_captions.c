@@ -37,11 +37,11 @@ static void append_value(base_buffer *out, const source_column *column, const so
     bool ok = base_buffer_printf(out, "|%s:", column->name);
     if (v->null)
         ok = ok && base_buffer_append_string(out, "null");
-    else if (column->type == SOURCE_INT64)
+    else if (column->format[0] == 'l')
         ok = ok && base_buffer_printf(out, "int %lld", (long long)v->i);
-    else if (column->type == SOURCE_DOUBLE)
+    else if (column->format[0] == 'g')
         ok = ok && base_buffer_printf(out, "double %g", v->d);
-    else if (column->type == SOURCE_BOOL)
+    else if (column->format[0] == 'b')
         ok = ok && base_buffer_printf(out, "bool %lld", (long long)v->i);
     else
         ok = ok && base_buffer_printf(out, "utf8 %.*s", (int)v->n, v->s);

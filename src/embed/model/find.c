@@ -2,34 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "embed/model/model.h"
 
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
-
-enum { MAX_PATH = 4096, MAX_NAME = 200 };
-
-/* The folder of the running program, links resolved; NULL where the system does not say. Owned. */
-static char *program_folder(void)
-{
-    char path[MAX_PATH];
-#ifdef __APPLE__
-    char as_started[MAX_PATH];
-    uint32_t size = sizeof as_started;
-    if (_NSGetExecutablePath(as_started, &size) != 0 || !realpath(as_started, path))
-        return NULL;
-#else
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
-        return NULL;
-    path[n] = '\0';
-#endif
-    return base_path_parent(path);
-}
+enum { MAX_NAME = 200 };
 
 /* *path = folder/file when that exists; OK and NULL when it does not. */
 static lancelet_status look(const char *folder, const char *middle, const char *file, char **path, lancelet_error *err)
@@ -52,7 +29,7 @@ lancelet_status model_find(const char *name, char **path, lancelet_error *err)
     char file[MAX_NAME + 16];
     snprintf(file, sizeof file, "%s.safetensors", strcmp(name, "mini") == 0 ? "mini-1" : name);
 
-    char *found = NULL, *beside = program_folder(), *above = beside ? base_path_parent(beside) : NULL;
+    char *found = NULL, *beside = base_program_folder(), *above = beside ? base_path_parent(beside) : NULL;
     const char *wanted = getenv("PICASK_MODELS");
     lancelet_status status = LANCELET_OK;
     if (wanted && *wanted)
