@@ -5,12 +5,31 @@
 #include "base/hash.h"
 #include "source/source.h"
 
+/* ---- source.c: a source is a sequence of readers ---- */
+
+/* Gives items one after the other. Made by the open functions below; everything is its own. */
+typedef struct source_reader source_reader;
+typedef struct source_reader_functions {
+    lancelet_status (*next)(source_reader *r, source_item *out, bool *done, lancelet_error *err); /* as source_next */
+    uint64_t (*remaining)(const source_reader *r);
+    void (*close)(source_reader *r);
+} source_reader_functions;
+struct source_reader { /* first member of each reader's own struct */
+    const source_reader_functions *functions;
+};
+
 /* ---- files.c ---- */
+
+typedef enum source_entry_kind { SOURCE_ENTRY_PICTURE = 0, SOURCE_ENTRY_VIDEO, SOURCE_ENTRY_PARQUET } source_entry_kind;
+/* By the name's ending; a name of none of them counts as a picture's. */
+source_entry_kind source_entry_kind_of(const char *name);
 
 /* A picture found by walking a folder, or given alone. Strings lie in the source's arena. */
 typedef struct source_entry {
     const char *path; /* absolute */
     const char *problem;
+    lancelet_status problem_status;
+    source_entry_kind kind;
     uint64_t size;
     int64_t modified_us;
 } source_entry;
@@ -105,6 +124,15 @@ int source_name_rank(const char *name, size_t n, bool caption, const char *wante
 lancelet_status source_parse_csv(source_captions *c, const char *text, size_t n, char separator,
                                  lancelet_error *err) MUST_CHECK;
 lancelet_status source_parse_jsonl(source_captions *c, const char *text, size_t n, lancelet_error *err) MUST_CHECK;
+
+/* ---- video_items.c ---- */
+
+/* The frames of a video; `options` must stay while it is open. `path` absolute. CORRUPT, UNSUPPORTED. */
+lancelet_status source_video_open(const char *path, const base_stat *stat, const source_options *options, source_reader **out,
+                                  lancelet_error *err) MUST_CHECK;
+/* The frame shown at a time as the bytes of a PPM file; *bytes is the caller's. */
+lancelet_status source_video_read(const char *path, int64_t time_us, uint64_t limit, uint8_t **bytes, size_t *n,
+                                  lancelet_error *err) MUST_CHECK;
 
 /* ---- uri.c ---- */
 
