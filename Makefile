@@ -258,7 +258,10 @@ crash: $(B)/picask $(VENV)/ready
 BENCH_VENV = build/bench-venv
 $(BENCH_VENV)/ready: tests/requirements.txt bench/requirements.txt
 	@tools/venv $(BENCH_VENV) $^
-bench: all demo $(BENCH_VENV)/ready
+RCLIP_VENV = build/rclip-venv
+$(RCLIP_VENV)/ready: bench/rclip_requirements.txt
+	@tools/venv $(RCLIP_VENV) $^
+bench: all demo $(BENCH_VENV)/ready $(RCLIP_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/process.py
 	$(Q)$(BENCH_VENV)/bin/python bench/mini.py
 	$(Q)$(BENCH_VENV)/bin/python bench/search.py
@@ -266,6 +269,8 @@ bench: all demo $(BENCH_VENV)/ready
 	$(Q)$(BENCH_VENV)/bin/python bench/lance_append.py
 	$(Q)$(BENCH_VENV)/bin/python bench/lance_small_appends.py
 	$(Q)$(BENCH_VENV)/bin/python bench/clip.py
+	$(Q)$(BENCH_VENV)/bin/python bench/parquet_table.py
+	$(Q)$(BENCH_VENV)/bin/python bench/folders.py $(RCLIP_VENV)/bin/python
 	$(Q)bench/size.sh
 
 # each with the one library that it shows

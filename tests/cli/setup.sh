@@ -28,11 +28,11 @@ run_setup() {
     user=$1 missing=$2
     shift 2
     : >"$T/asked"
-    env -i T="$T" PATH="$T/bin" USER_ID="$user" MISSING="$missing" UNKNOWN="$UNKNOWN" NO_INSTALL="$NO_INSTALL" "$T/bin/sh" "$setup" "$@" \
+    env -i T="$T" PATH="$T/bin" USER_ID="$user" MISSING="$missing" UNKNOWN="$UNKNOWN" NO_INSTALL="$NO_INSTALL" FULL="$FULL" "$T/bin/sh" "$setup" "$@" \
         >"$T/out" 2>&1 </dev/null
     code=$?
 }
-UNKNOWN= NO_INSTALL=
+UNKNOWN= NO_INSTALL= FULL=
 
 nothing_missing() {
     run_setup 0 "" core
@@ -52,6 +52,16 @@ test_too() {
     same "$(tail -n 1 "$T/asked")" "apt-get install -y -q --no-install-recommends libgif-dev libcmocka-dev"
 }
 ok "for the tests it installs cmocka too" test_too
+
+modules_on_request() {
+    run_setup 0 "libheif-dev libavcodec-dev" core
+    same "$code $(cat "$T/asked")" "0 " || return 1
+    FULL=1
+    run_setup 0 "libheif-dev libavcodec-dev" core
+    FULL=
+    same "$(tail -n 1 "$T/asked")" "apt-get install -y -q --no-install-recommends libheif-dev libavcodec-dev"
+}
+ok "FULL=1 installs what phone pictures and video take" modules_on_request
 
 lists_first() {
     UNKNOWN=1
