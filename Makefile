@@ -172,10 +172,10 @@ wanted = $(if $(filter yes,$(2)),yes,$(if $(filter auto,$(2)),$(call there,$(1))
 HAVE_HEIF := $(call wanted,heif,$(WITH_HEIF))
 HAVE_TIFF := $(call wanted,tiff,$(WITH_TIFF))
 MODULES := $(if $(call wanted,http,$(WITH_HTTP)),http) $(if $(call wanted,snappy,$(WITH_SNAPPY)),snappy) $(if $(call wanted,video,$(WITH_VIDEO)),video)
-MODULES := $(filter $(MODULES),$(patsubst src/module/%.c,%,$(wildcard src/module/*.c)))
-DECODER := $(if $(wildcard src/decode/main.c),$(if $(HAVE_HEIF)$(HAVE_TIFF),$(B)/libexec/picask/decode))
+DECODER := $(if $(HAVE_HEIF)$(HAVE_TIFF),$(B)/libexec/picask/decode)
 
-modules: $(patsubst %,$(B)/lib/%.so,$(MODULES)) $(DECODER)
+modules: module-libraries $(DECODER)
+module-libraries: $(patsubst %,$(B)/lib/%.so,$(MODULES))
 	$(Q)mkdir -p $(B)/lib && ln -sfn . $(B)/lib/picask
 
 # A module links its one library and nothing of ours.
@@ -186,7 +186,7 @@ $(B)/lib/%.so: src/module/%.c
 DECODE_FLAGS = $(if $(HAVE_HEIF),-DWITH_HEIF) $(if $(HAVE_TIFF),-DWITH_TIFF)
 DECODE_PKGS  = $(if $(HAVE_HEIF),libheif) $(if $(HAVE_TIFF),libtiff-4)
 DECODE_SRCS  = src/decode/main.c $(if $(HAVE_HEIF),src/decode/heif.c) $(if $(HAVE_TIFF),src/decode/tiff.c)
-$(B)/libexec/picask/decode: $(DECODE_SRCS) $(wildcard src/decode/*.h) $(B)/room/embed.a $(B)/room/base.a
+$(B)/libexec/picask/decode: $(DECODE_SRCS) $(wildcard src/decode/*.h src/embed/image/*.h) $(B)/room/embed.a $(B)/room/base.a
 	$(call say,LD,$@)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) $(DECODE_FLAGS) $(shell $(PKGCONFIG) --cflags $(DECODE_PKGS)) $(ALL_CFLAGS) -Wconversion $(ALL_LDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS) $(shell $(PKGCONFIG) --libs $(DECODE_PKGS))
 
 # ---- unit tests: tests/unit/<room>_<what>.c, one cmocka program each ----
@@ -201,19 +201,24 @@ endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRCS)),$(eval $(call unit_rule,$(t))))
 -include $(wildcard $(B)/unit/*.d)
 
-unit: $(UNIT_BINS)
+unit: $(UNIT_BINS) modules
 # make unit-base runs the unit tests of one room
 unit-%:
-	$(Q)$(MAKE) --no-print-directory $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c))
+	$(Q)$(MAKE) --no-print-directory modules $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c))
 	$(Q)for t in $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/$*_*.c)); do $$t || exit 1; done
 
 # ---- fuzz targets: tests/fuzz/<what>.c; replayed over the corpus by check, run by `make fuzz SECONDS=60` ----
 FUZZ_BINS = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
 FUZZ_MAIN = tests/fuzz/replay.c
 ROOM_ARCHIVES = $(foreach r,$(BELOW_cli),$(B)/room/$(r).a)
+# those of the decode program take its decoder and its library in
+$(B)/fuzz/heif: FUZZ_DECODER = src/decode/heif.c
+$(B)/fuzz/heif: FUZZ_LIBS = $(shell $(PKGCONFIG) --libs libheif)
+$(B)/fuzz/tiff: FUZZ_DECODER = src/decode/tiff.c
+$(B)/fuzz/tiff: FUZZ_LIBS = $(shell $(PKGCONFIG) --libs libtiff-4)
 $(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_MAIN) $(ROOM_ARCHIVES)
-	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(ROOM_ARCHIVES) $(LIBS)
-fuzzers: $(FUZZ_BINS)
+	$(call say,CC,$<)mkdir -p $(dir $@) && $(CC) $(ALL_CPPFLAGS) -Itests $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -o $@ $< $(FUZZ_DECODER) $(FUZZ_MAIN) $(ROOM_ARCHIVES) $(LIBS) $(FUZZ_LIBS)
+fuzzers: $(FUZZ_BINS) module-libraries
 SECONDS ?= 60
 fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang SUBBUILD=/fuzzer CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' LDFLAGS=-fsanitize=fuzzer,address,undefined FUZZ_MAIN= fuzzers
@@ -317,4 +322,4 @@ clean:
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
-.PHONY: crash force help all libs modules models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean
+.PHONY: crash force help all libs modules module-libraries models unit setup setup-test demo check check-all check-san fuzzers fuzz bench examples install install-program deb clean

@@ -87,6 +87,106 @@ void base_names_free(base_names *names)
     *names = (base_names){0};
 }
 
+/* ---- listings with types ---- */
+
+static base_name_type type_of(const struct dirent *entry)
+{
+    switch (entry->d_type) {
+    case DT_REG:
+        return BASE_NAME_FILE;
+    case DT_DIR:
+        return BASE_NAME_FOLDER;
+    case DT_FIFO:
+    case DT_SOCK:
+    case DT_CHR:
+    case DT_BLK:
+        return BASE_NAME_OTHER;
+    default: /* file systems that do not say, and links */
+        return BASE_NAME_UNKNOWN;
+    }
+}
+
+static int compare_listed(const void *a, const void *b)
+{
+    return strcmp(((const base_listed *)a)->name, ((const base_listed *)b)->name);
+}
+
+static bool listing_add(base_listing *l, size_t *capacity, const struct dirent *entry)
+{
+    if (l->n == *capacity) {
+        size_t grown = *capacity ? 2 * *capacity : 32, bytes;
+        base_listed *more = base_mul_size(grown, sizeof *more, &bytes) ? base_realloc(l->entry, bytes) : NULL;
+        if (!more)
+            return false;
+        l->entry = more;
+        *capacity = grown;
+    }
+    const char *name = base_arena_strndup(&l->names, entry->d_name, strlen(entry->d_name));
+    if (!name)
+        return false;
+    l->entry[l->n++] = (base_listed){.name = name, .type = type_of(entry)};
+    return true;
+}
+
+static lancelet_status listing_read(DIR *dir, const char *path, base_listing *l, lancelet_error *err)
+{
+    size_t capacity = 0;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = base_fault_file_now() ? NULL : readdir(dir);
+        if (!entry && errno != 0)
+            return base_fail_errno(err, errno, "cannot read the folder %s", path);
+        if (!entry)
+            break;
+        if (!is_dot(entry->d_name) && !listing_add(l, &capacity, entry))
+            return base_fail_memory(err);
+    }
+    if (l->n > 1)
+        qsort(l->entry, l->n, sizeof *l->entry, compare_listed);
+    return LANCELET_OK;
+}
+
+lancelet_status base_listing_open(const char *path, base_listing *out, lancelet_error *err)
+{
+    *out = (base_listing){.fd = -1};
+    base_listing l = {.fd = -1};
+    l.fd = base_fault_file_now() ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (l.fd < 0)
+        return base_fail_errno(err, errno, "cannot open the folder %s", path);
+    int for_list = fcntl(l.fd, F_DUPFD_CLOEXEC, 0); /* closedir takes its descriptor along */
+    DIR *dir = for_list < 0 ? NULL : fdopendir(for_list);
+    if (!dir) {
+        int e = errno;
+        if (for_list >= 0)
+            close(for_list);
+        close(l.fd);
+        return base_fail_errno(err, e, "cannot open the folder %s", path);
+    }
+    lancelet_status status = listing_read(dir, path, &l, err);
+    closedir(dir);
+    if (status != LANCELET_OK) {
+        base_listing_close(&l);
+        return status;
+    }
+    *out = l;
+    return LANCELET_OK;
+}
+
+void base_listing_done(base_listing *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = -1;
+}
+
+void base_listing_close(base_listing *l)
+{
+    base_listing_done(l);
+    base_free(l->entry);
+    base_arena_free(&l->names);
+    *l = (base_listing){.fd = -1};
+}
+
 lancelet_status base_dir_sync(const char *path, lancelet_error *err)
 {
     int fd = base_fault_file_now() ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

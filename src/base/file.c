@@ -85,26 +85,40 @@ lancelet_status base_file_read(const char *path, uint64_t limit, uint8_t **bytes
     return LANCELET_OK;
 }
 
-lancelet_status base_file_stat(const char *path, base_stat *out, lancelet_error *err)
+/* What a call of the stat family found, rc and errno as it left them. */
+static lancelet_status stat_result(int rc, const struct stat *st, const char *path, base_stat *out, lancelet_error *err)
 {
-    struct stat st;
-    if (base_fault_file_now() || stat(path, &st) != 0) {
+    if (rc != 0) {
         int e = errno;
         if (e != ENOENT && e != ENOTDIR)
             return base_fail_errno(err, e, "cannot look at %s", path);
         *out = (base_stat){0};
         return LANCELET_OK;
     }
-    int64_t ns = base_os_modified_ns(&st);
+    int64_t ns = base_os_modified_ns(st);
     int64_t us = ns / 1000 - (ns % 1000 < 0);
     *out = (base_stat){.exists = true,
-                       .is_dir = S_ISDIR(st.st_mode),
-                       .is_regular = S_ISREG(st.st_mode),
-                       .size = st.st_size > 0 ? (uint64_t)st.st_size : 0,
+                       .is_dir = S_ISDIR(st->st_mode),
+                       .is_regular = S_ISREG(st->st_mode),
+                       .size = st->st_size > 0 ? (uint64_t)st->st_size : 0,
                        .modified_us = us,
-                       .device = (uint64_t)st.st_dev,
-                       .inode = (uint64_t)st.st_ino};
+                       .device = (uint64_t)st->st_dev,
+                       .inode = (uint64_t)st->st_ino};
     return LANCELET_OK;
+}
+
+lancelet_status base_file_stat(const char *path, base_stat *out, lancelet_error *err)
+{
+    struct stat st = {0};
+    int rc = base_fault_file_now() ? -1 : stat(path, &st);
+    return stat_result(rc, &st, path, out, err);
+}
+
+lancelet_status base_listing_stat(const base_listing *l, const char *name, base_stat *out, lancelet_error *err)
+{
+    struct stat st = {0};
+    int rc = base_fault_file_now() ? -1 : fstatat(l->fd, name, &st, 0);
+    return stat_result(rc, &st, name, out, err);
 }
 
 /* ---- writing ---- */
@@ -127,7 +141,7 @@ static int close_file(int fd)
     return rc != 0 && errno == EINTR ? 0 : rc;
 }
 
-lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *out, lancelet_error *err)
+static lancelet_status writer_open(const char *path, int flags, base_writer *out, lancelet_error *err)
 {
     base_writer w = {.fd = -1, .path = base_strdup(path), .buffer = base_alloc(WRITER_BUFFER)};
     if (!w.path || !w.buffer) {
@@ -135,9 +149,8 @@ lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *
         base_free(w.buffer);
         return base_fail_memory(err);
     }
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : O_TRUNC);
     do
-        w.fd = base_fault_file_now() ? -1 : open(path, flags, 0666);
+        w.fd = base_fault_file_now() ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
     while (w.fd < 0 && errno == EINTR);
     if (w.fd < 0) {
         int e = errno;
@@ -148,6 +161,34 @@ lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *
         return base_fail_errno(err, e, "cannot create %s", path);
     }
     *out = w;
+    return LANCELET_OK;
+}
+
+lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *out, lancelet_error *err)
+{
+    return writer_open(path, exclusive ? O_EXCL : O_TRUNC, out, err);
+}
+
+lancelet_status base_writer_append(const char *path, base_writer *out, lancelet_error *err)
+{
+    struct stat st;
+    RETURN_IF_ERROR(writer_open(path, O_APPEND, out, err));
+    out->keep = true;
+    if (base_fault_file_now() || fstat(out->fd, &st) != 0) {
+        lancelet_status status = base_fail_errno(err, errno, "cannot read the size of %s", path);
+        base_writer_abandon(out);
+        return status;
+    }
+    out->position = (uint64_t)st.st_size;
+    return LANCELET_OK;
+}
+
+lancelet_status base_writer_restart(base_writer *w, lancelet_error *err)
+{
+    w->used = 0;
+    w->position = 0;
+    if (base_fault_file_now() || ftruncate(w->fd, 0) != 0)
+        return base_fail_errno(err, errno, "cannot shorten %s", w->path);
     return LANCELET_OK;
 }
 
@@ -195,7 +236,7 @@ lancelet_status base_writer_write(base_writer *w, const void *bytes, size_t n, l
 static void remove_output(const base_writer *w)
 {
     struct stat st;
-    if (lstat(w->path, &st) == 0 && S_ISREG(st.st_mode))
+    if (!w->keep && lstat(w->path, &st) == 0 && S_ISREG(st.st_mode))
         unlink(w->path);
 }
 
@@ -226,6 +267,8 @@ void base_writer_abandon(base_writer *w)
 {
     if (!w->path)
         return;
+    if (w->keep)
+        (void)flush(w, NULL); /* what is not written is fetched again */
     close(w->fd);
     remove_output(w);
     writer_forget(w);

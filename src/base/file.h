@@ -45,6 +45,26 @@ typedef struct base_names {
 lancelet_status base_dir_list(const char *path, base_names *out, lancelet_error *err) MUST_CHECK;
 void base_names_free(base_names *names);
 
+/* The same for walking large trees: with what the listing knows of each name, and a descriptor that looks at names without the
+ * way to the folder. Owned: base_listing_close (harmless on a closed one). */
+typedef enum base_name_type { BASE_NAME_UNKNOWN = 0, BASE_NAME_FILE, BASE_NAME_FOLDER, BASE_NAME_OTHER } base_name_type;
+typedef struct base_listed {
+    const char *name;
+    base_name_type type; /* UNKNOWN also of links; OTHER: neither file nor folder nor link */
+} base_listed;
+typedef struct base_listing {
+    int fd;
+    base_listed *entry; /* [n] sorted by the bytes of the names */
+    size_t n;
+    base_arena names;
+} base_listing;
+lancelet_status base_listing_open(const char *path, base_listing *out, lancelet_error *err) MUST_CHECK;
+/* As base_file_stat, of a name in the folder. */
+lancelet_status base_listing_stat(const base_listing *l, const char *name, base_stat *out, lancelet_error *err) MUST_CHECK;
+/* Gives back the descriptor; the names stay. */
+void base_listing_done(base_listing *l);
+void base_listing_close(base_listing *l);
+
 /* ---- writing ---- */
 
 /* A file being written. All writes are complete or an error. */
@@ -54,10 +74,16 @@ typedef struct base_writer {
     uint64_t position; /* bytes written so far */
     uint8_t *buffer;
     size_t used;
+    bool keep;      /* what is written stays when writing fails: base_writer_append */
     bool will_sync; /* set by who will close with `sync`: the disk begins on large writes while more are made ready */
 } base_writer;
 /* Creates `path` anew (O_EXCL when `exclusive`). */
 lancelet_status base_writer_open(const char *path, bool exclusive, base_writer *out, lancelet_error *err) MUST_CHECK;
+/* Opens `path` behind what it has, made if needed; position starts there. The file is never removed: not by a failed close, not
+ * by base_writer_abandon, which writes out what it holds. */
+lancelet_status base_writer_append(const char *path, base_writer *out, lancelet_error *err) MUST_CHECK;
+/* Cuts the file to nothing, and begins again. */
+lancelet_status base_writer_restart(base_writer *w, lancelet_error *err) MUST_CHECK;
 lancelet_status base_writer_write(base_writer *w, const void *bytes, size_t n, lancelet_error *err) MUST_CHECK;
 /* Flushes, syncs when asked, closes. A failed sync is never retried. The writer is closed also when
  * this fails, and the file is removed then. */
@@ -72,6 +98,15 @@ lancelet_status base_file_replace(const char *path, const void *bytes, size_t n,
  * to renameat2(RENAME_NOREPLACE) or renamex_np(RENAME_EXCL) first). On success `from` is gone (a failure
  * to remove it is no failure: `to` stands). */
 lancelet_status base_file_publish(const char *from, const char *to, lancelet_error *err) MUST_CHECK;
+/* Renames over `to`. */
+lancelet_status base_file_rename(const char *from, const char *to, lancelet_error *err) MUST_CHECK;
+/* A symbolic link at `path` (its folder is there) that says `target`; CONFLICT when `path` exists, UNSUPPORTED where the file
+ * system has no links. */
+lancelet_status base_file_link(const char *target, const char *path, lancelet_error *err) MUST_CHECK;
+/* A copy by way of a temporary name: `to` is whole or not there. */
+lancelet_status base_file_copy(const char *from, const char *to, lancelet_error *err) MUST_CHECK;
+/* Bytes that may still be written to the disk that `path` is on. */
+lancelet_status base_disk_free(const char *path, uint64_t *bytes, lancelet_error *err) MUST_CHECK;
 lancelet_status base_dir_sync(const char *path, lancelet_error *err) MUST_CHECK;
 /* mkdir -p */
 lancelet_status base_dir_make(const char *path, lancelet_error *err) MUST_CHECK;

@@ -1,28 +1,81 @@
-/* hash.c - SHA-256 by nettle, XXH64 by libxxhash, and a hash map with open addressing and linear probing. The map keeps
+/* hash.c - SHA-256 and SHA-1 by nettle, XXH64 by libxxhash, and a hash map with open addressing and linear probing. The map keeps
  * its keys in an arena and the hash in each slot, so that growing compares and copies no keys. */
 #include "base/hash.h"
 
 #include <string.h>
 
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <xxhash.h>
 
 #include "base/file.h"
 #include "base/os.h"
 
-void base_sha256_hex(const void *bytes, size_t n, char out[65])
+static void hex(const uint8_t *digest, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[digest[i] >> 4];
+        out[2 * i + 1] = digits[digest[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+void base_sha256_hex(const void *bytes, size_t n, char out[65])
+{
     struct sha256_ctx context;
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_init(&context);
     sha256_update(&context, n, bytes);
     sha256_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+    hex(digest, sizeof digest, out);
+}
+
+struct base_hasher {
+    base_digest digest;
+    struct sha256_ctx sha256;
+    struct sha1_ctx sha1;
+};
+
+base_hasher *base_hasher_create(base_digest digest)
+{
+    base_hasher *h = base_alloc(sizeof *h);
+    if (h) {
+        h->digest = digest;
+        base_hasher_start(h);
     }
-    out[64] = '\0';
+    return h;
+}
+
+void base_hasher_start(base_hasher *h)
+{
+    if (h->digest == BASE_SHA1)
+        sha1_init(&h->sha1);
+    else
+        sha256_init(&h->sha256);
+}
+
+void base_hasher_update(base_hasher *h, const void *bytes, size_t n)
+{
+    if (h->digest == BASE_SHA1)
+        sha1_update(&h->sha1, n, bytes);
+    else
+        sha256_update(&h->sha256, n, bytes);
+}
+
+void base_hasher_hex(base_hasher *h, char out[65])
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    if (h->digest == BASE_SHA1)
+        sha1_digest(&h->sha1, SHA1_DIGEST_SIZE, digest);
+    else
+        sha256_digest(&h->sha256, SHA256_DIGEST_SIZE, digest);
+    hex(digest, h->digest == BASE_SHA1 ? SHA1_DIGEST_SIZE : SHA256_DIGEST_SIZE, out);
+}
+
+void base_hasher_destroy(base_hasher *h)
+{
+    base_free(h);
 }
 
 uint64_t base_hash64(const void *bytes, size_t n, uint64_t seed)

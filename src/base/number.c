@@ -232,3 +232,16 @@ size_t base_format_double(double v, char out[32])
 {
     return format_number(v, false, out);
 }
+
+const char *base_format_bytes(uint64_t bytes, char out[32])
+{
+    static const char *const unit[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
+    double v = (double)bytes;
+    int u = 0;
+    while (v >= 999.5 && u < 6) {
+        v /= 1000;
+        u++;
+    }
+    snprintf(out, 32, u > 0 && v < 9.95 ? "%.1f %s" : "%.0f %s", v, unit[u]);
+    return out;
+}

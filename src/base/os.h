@@ -3,6 +3,7 @@
 #define BASE_OS_H
 
 #include <pthread.h>
+#include <spawn.h>
 
 #include "base/error.h"
 
@@ -27,6 +28,16 @@ int base_os_current_cpu(void);
 void base_os_keep_off(pthread_t thread, int cpu);
 /* Asks the kernel to let this process use AMX tile registers; false where it does not. */
 bool base_os_allow_amx(void);
+/* A pipe {read, write} and a pair of connected sockets whose writes raise no SIGPIPE (with MSG_NOSIGNAL where it exists); both are
+ * closed on exec. 0 or -1 with errno. */
+int base_os_pipe(int fd[2]);
+int base_os_socket_pair(int fd[2]);
+/* Has a program that is to be spawned start with nothing open but its standard descriptors, as far as the system can do that (what
+ * this code opens is closed on exec in any case). 0 or an error number. */
+int base_os_spawn_closed(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes);
+/* Limits the address space in bytes and the CPU time in seconds (0: not) of a child that runs already, and has it leave no core
+ * file. 0 or -1 with errno. macOS cannot: there the clock on the wall is the limit. */
+int base_os_limit_process(pid_t pid, uint64_t memory, int cpu_seconds);
 /* Modification time in nanoseconds of a struct stat. */
 struct stat;
 int64_t base_os_modified_ns(const struct stat *st);

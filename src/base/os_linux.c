@@ -4,15 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "base/fault.h"
+#include "base/watch.h"
 
 int base_os_sync(int fd)
 {
@@ -221,4 +228,115 @@ bool base_os_program_path(char *path, size_t size)
         return false;
     path[n] = '\0';
     return true;
+}
+
+int base_os_pipe(int fd[2])
+{
+    if (pipe2(fd, O_CLOEXEC) != 0)
+        return -1;
+    (void)fcntl(fd[1], F_SETPIPE_SZ, 1 << 20); /* pixels come in megabytes; a wish, not a promise */
+    return 0;
+}
+
+int base_os_socket_pair(int fd[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd);
+}
+
+int base_os_spawn_closed(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
+{
+    (void)attributes;
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+#else
+    (void)actions;
+    return 0;
+#endif
+}
+
+/* A limit above what the child may have anyway is no error. */
+static int limit(pid_t pid, int resource, rlim_t soft, rlim_t hard)
+{
+    struct rlimit old, now = {soft, hard};
+    if (prlimit(pid, (__rlimit_resource_t)resource, NULL, &old) != 0)
+        return errno == ESRCH ? 0 : -1; /* it has ended, and the system has reaped it */
+    if (now.rlim_max > old.rlim_max)
+        now.rlim_max = old.rlim_max;
+    if (now.rlim_cur > now.rlim_max)
+        now.rlim_cur = now.rlim_max;
+    return prlimit(pid, (__rlimit_resource_t)resource, &now, NULL);
+}
+
+int base_os_limit_process(pid_t pid, uint64_t memory, int cpu_seconds)
+{
+    if (memory && limit(pid, RLIMIT_AS, memory, memory) != 0)
+        return -1;
+    if (cpu_seconds && limit(pid, RLIMIT_CPU, (rlim_t)cpu_seconds, (rlim_t)cpu_seconds + 1) != 0)
+        return -1;
+    return limit(pid, RLIMIT_CORE, 0, 0);
+}
+
+/* ---- watch.h, by inotify(7) ---- */
+
+lancelet_status base_watch_open(int *fd, lancelet_error *err)
+{
+    *fd = base_fault_file_now() ? -1 : inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (*fd >= 0)
+        return LANCELET_OK;
+    if (errno == ENOSYS || errno == EMFILE || errno == ENFILE)
+        return base_fail(err, errno == ENOSYS ? LANCELET_UNSUPPORTED : LANCELET_LIMIT, "the system watches no folders now");
+    return base_fail_errno(err, errno, "cannot watch folders");
+}
+
+lancelet_status base_watch_add(int fd, const char *folder, int *watch, lancelet_error *err)
+{
+    const uint32_t changes = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                             IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK;
+    *watch = base_fault_file_now() ? -1 : inotify_add_watch(fd, folder, changes);
+    if (*watch >= 0)
+        return LANCELET_OK;
+    if (errno == ENOSPC)
+        return base_fail(err, LANCELET_LIMIT, "the system lets no more folders be watched (fs.inotify.max_user_watches)");
+    return base_fail_errno(err, errno, "cannot watch the folder %s", folder);
+}
+
+static void tell(const struct inotify_event *e, void (*see)(void *arg, const base_watch_event *event), void *arg)
+{
+    const base_watch_event event = {
+        .watch = e->mask & IN_Q_OVERFLOW ? -1 : e->wd,
+        .name = e->len > 0 ? e->name : "",
+        .folder = e->mask & (IN_ISDIR | IN_DELETE_SELF | IN_MOVE_SELF),
+        .moved = e->mask & (IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF),
+        .ended = e->mask & IN_IGNORED,
+    };
+    see(arg, &event);
+}
+
+lancelet_status base_watch_read(int fd, int wait_ms, void (*see)(void *arg, const base_watch_event *event), void *arg,
+                                lancelet_error *err)
+{
+    _Alignas(struct inotify_event) char bytes[16384];
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int ready = base_fault_file_now() ? -1 : poll(&p, 1, wait_ms);
+    if (ready < 0 && errno != EINTR)
+        return base_fail_errno(err, errno, "cannot wait for changes of folders");
+    while (ready > 0) {
+        ssize_t got = base_fault_file_now() ? -1 : read(fd, bytes, sizeof bytes);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (got < 0)
+            return base_fail_errno(err, errno, "cannot read the changes of folders");
+        for (ssize_t at = 0; at < got;) {
+            const struct inotify_event *e = (const struct inotify_event *)(const void *)(bytes + at);
+            tell(e, see, arg);
+            at += (ssize_t)(sizeof *e + e->len);
+        }
+    }
+    return LANCELET_OK;
+}
+
+void base_watch_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
 }

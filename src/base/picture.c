@@ -55,7 +55,8 @@ base_picture_type base_picture_sniff(const uint8_t *bytes, size_t n)
         return BASE_PICTURE_GIF;
     if (n >= 12 && begins(bytes, n, "RIFF", 4) && memcmp(bytes + 8, "WEBP", 4) == 0)
         return BASE_PICTURE_WEBP;
-    if (begins(bytes, n, "II*\0", 4) || begins(bytes, n, "MM\0*", 4))
+    /* TIFF 6.0, and BigTIFF with its 43 for 42 */
+    if (begins(bytes, n, "II*\0", 4) || begins(bytes, n, "MM\0*", 4) || begins(bytes, n, "II+\0", 4) || begins(bytes, n, "MM\0+", 4))
         return BASE_PICTURE_TIFF;
     if (n >= 12 && memcmp(bytes + 4, "ftyp", 4) == 0)
         return sniff_box(bytes, n);
@@ -74,22 +75,34 @@ const char *base_picture_type_name(base_picture_type t)
     return (unsigned)t < sizeof names / sizeof names[0] ? names[t] : names[0];
 }
 
+/* Is what follows the last dot, in any case, one of the n endings (of at most 4 letters)? */
+static bool ends_in(const char *file_name, const char *const *endings, size_t n)
+{
+    const char *dot = strrchr(file_name, '.');
+    if (!dot || dot == file_name || strlen(dot + 1) > 4)
+        return false;
+    char lower[5];
+    size_t length = strlen(dot + 1);
+    for (size_t i = 0; i <= length; i++) {
+        char c = dot[1 + i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(lower, endings[i]) == 0)
+            return true;
+    return false;
+}
+
 bool base_picture_name_likely(const char *file_name)
 {
     static const char *const endings[] = {"jpg", "jpeg", "jpe",  "jfif", "png",  "webp",
                                           "gif", "bmp",  "dib",  "pbm",  "pgm",  "ppm",
                                           "pnm", "tif",  "tiff", "heic", "heif", "avif"};
-    const char *dot = strrchr(file_name, '.');
-    if (!dot || dot == file_name || strlen(dot + 1) > 4)
-        return false;
-    char lower[5];
-    size_t n = strlen(dot + 1);
-    for (size_t i = 0; i <= n; i++) {
-        char c = dot[1 + i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (strcmp(lower, endings[i]) == 0)
-            return true;
-    return false;
+    return ends_in(file_name, endings, sizeof endings / sizeof endings[0]);
+}
+
+bool base_picture_name_raw(const char *file_name)
+{
+    static const char *const endings[] = {"cr2", "cr3", "nef", "arw", "dng", "orf", "rw2", "raf", "pef", "srw", "raw"};
+    return ends_in(file_name, endings, sizeof endings / sizeof endings[0]);
 }

@@ -12,6 +12,8 @@ bool base_parse_double(const char *s, size_t n, double *out);
  * not a number and infinities give "NaN", "Infinity", "-Infinity". Returns its length. */
 size_t base_format_float(float v, char out[32]);
 size_t base_format_double(double v, char out[32]);
+/* "345 KB", "1.7 GB"; returns out. */
+const char *base_format_bytes(uint64_t bytes, char out[32]);
 
 /* Decodes one code point at s[0..n): its length in bytes, or 0 where the bytes are not UTF-8 (overlong, surrogate,
  * above U+10FFFF, cut). */

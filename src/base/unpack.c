@@ -74,3 +74,8 @@ lancelet_status base_unpack_lz4(const uint8_t *in, size_t n, uint8_t *out, size_
         return base_fail(err, LANCELET_CORRUPT, "lz4 data holds %d bytes and should hold %zu", got, out_size);
     return LANCELET_OK;
 }
+
+uint32_t base_crc32(const void *bytes, size_t n)
+{
+    return (uint32_t)crc32_z(0, bytes, n);
+}

@@ -252,6 +252,8 @@ static void pictures_are_known_by_their_bytes(void **state)
         {"PK", 2, BASE_PICTURE_UNKNOWN},
         {"II*\0", 4, BASE_PICTURE_TIFF},
         {"MM\0*", 4, BASE_PICTURE_TIFF},
+        {"II+\0", 4, BASE_PICTURE_TIFF},
+        {"MM\0+", 4, BASE_PICTURE_TIFF},
         {"\0\0\0\x18"
          "ftypheic",
          12, BASE_PICTURE_HEIC},
@@ -284,6 +286,10 @@ static void picture_names_are_known_in_any_case(void **state)
         assert_true(base_picture_name_likely(likely[i]));
     for (size_t i = 0; i < sizeof unlikely / sizeof unlikely[0]; i++)
         assert_false(base_picture_name_likely(unlikely[i]));
+    static const char *const raw[] = {"a.cr2", "b.CR3", "c.nef", "d.ARW", "e.dng", "f.orf", "g.rw2", "h.raf", "i.pef", "j.srw", "k.raw"};
+    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++)
+        assert_true(base_picture_name_raw(raw[i]) && !base_picture_name_likely(raw[i]));
+    assert_false(base_picture_name_raw("a.jpg") || base_picture_name_raw("dng") || base_picture_name_raw(".dng") || base_picture_name_raw("a.tif"));
     base_picture p = {.rgb = base_alloc(3), .width = 1, .height = 1};
     base_picture_free(&p);
     assert_null(p.rgb);

@@ -92,10 +92,11 @@ _picask()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= verb= i
     local everywhere='--db --table --model --threads --json --quiet --verbose --help'
-    local pictures='[jJ][pP][eE]?[gG]|[pP][nN][gG]|[wW][eE][bB][pP]|[gG][iI][fF]|[bB][mM][pP]|[pP][bgpnBGPN][mM]'
-    local verbs='list info create drop delete update export versions restore tag optimize cleanup verify reembed
-        set-embedding'
-    local captions='[cCtT][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN]'
+    local pictures='[jJ][pP][eE]?[gG]|[pP][nN][gG]|[wW][eE][bB][pP]|[gG][iI][fF]|[bB][mM][pP]|[pP][bgpnBGPN][mM]|[tT][iI][fF]?[fF]|[hH][eE][iI][cCfF]|[aA][vV][iI][fF]'
+    local verbs='list info create drop delete update export versions restore tag relocate optimize cleanup verify
+        reembed set-embedding'
+    local videos='[mM][pP]4|[mM][oO][vV]|[mM]4[vV]|[mM][kK][vV]|[wW][eE][bB][mM]|[aA][vV][iI]'
+    local captions='[cCtT][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN]|[pP][aA][rR][qQ][uU][eE][tT]'
     COMPREPLY=()
 
     # --option=value arrives as three words: --option = value
@@ -113,7 +114,7 @@ _picask()
         *)
             if [[ -z $command ]]; then
                 command=${COMP_WORDS[i]}
-                [[ $command == table || $command == model || $command == help ]] || break
+                [[ $command == table || $command == model || $command == dataset || $command == help ]] || break
             else
                 verb=${COMP_WORDS[i]}
                 break
@@ -137,6 +138,7 @@ _picask()
     --at-version) _picask_words "$word" "$(_picask_tags)"; return ;;
     --delete) [[ $verb != tag ]] || _picask_words "$word" "$(_picask_tags)"; return ;;
     --upgrade) _picask_words "$word" '2.1 2.2'; return ;;
+    --every) _picask_words "$word" '500ms 1s 2s 10s 1m'; return ;;
     --older-than) _picask_words "$word" '12h 1d 7d 2w'; return ;;
     --store-images) _picask_words "$word" 'none original 256 512 1024'; return ;;
     --image) _picask_files "$word" "$pictures"; return ;;
@@ -153,7 +155,7 @@ _picask()
     if [[ -z $command ]]; then
         case $word in
         -*) _picask_words "$word" "$everywhere --version" ;;
-        *) _picask_words "$word" 'index add search show sample ask embed remove table model help' ;;
+        *) _picask_words "$word" 'index add search show sample ask embed remove table model dataset help' ;;
         esac
         return
     fi
@@ -162,7 +164,7 @@ _picask()
         local options=
         case $command in
         index | add)
-            options='--overwrite --append --here --exclude --hidden --store-images --text-column --image-column
+            options='--overwrite --append --prune --watch --every --here --exclude --hidden --store-images --text-column --image-column
                 --vector-column --decode --dry-run --strict --no-sync --yes'
             ;;
         search)
@@ -185,6 +187,7 @@ _picask()
             restore) options='--last-good' ;;
             tag) options='--delete' ;;
             optimize) options='--upgrade' ;;
+            relocate) options='--dry-run' ;;
             cleanup) options='--older-than --unverified --dry-run' ;;
             reembed) options='--decode --vector-column --yes --no-sync' ;;
             esac
@@ -195,7 +198,7 @@ _picask()
     fi
 
     case $command in
-    index | add | sample) _picask_files "$word" "$pictures|$captions" ;;
+    index | add | sample) _picask_files "$word" "$pictures|$videos|$captions" ;;
     search | show | remove)
         # words and ids complete to nothing; what begins as a path is a picture
         case $word in
@@ -207,6 +210,8 @@ _picask()
             _picask_words "$word" "$verbs"
         elif [[ $verb == set-embedding ]]; then
             _picask_words "$word" "open-clip none $(_picask_tables)"
+        elif [[ $verb == relocate ]]; then
+            _picask_files "$word"
         elif [[ $verb == restore ]]; then
             _picask_words "$word" "$(_picask_tags)"
         elif [[ $verb != list && $verb != create && $verb != tag ]]; then
@@ -215,18 +220,21 @@ _picask()
         ;;
     model)
         if [[ -z $verb ]]; then
-            _picask_words "$word" 'list info check pack'
+            _picask_words "$word" 'list info pull check pack'
         elif [[ $verb != list ]]; then
             _picask_model "$word"
         fi
         ;;
+    dataset) [[ -n $verb ]] || _picask_words "$word" pull ;;
     help)
         if [[ -z $verb ]]; then
-            _picask_words "$word" 'index search show sample ask embed remove table model'
+            _picask_words "$word" 'index search show sample ask embed remove table model dataset'
         elif [[ $verb == table ]]; then
             _picask_words "$word" "$verbs"
         elif [[ $verb == model ]]; then
-            _picask_words "$word" 'list info check pack'
+            _picask_words "$word" 'list info pull check pack'
+        elif [[ $verb == dataset ]]; then
+            _picask_words "$word" pull
         fi
         ;;
     esac

@@ -30,6 +30,9 @@ image_pixels_function image_jpeg_pixels, image_png_pixels, image_webp_pixels, im
 /* Memory for width x height pixels into out (zeroed when asked), sizes checked. */
 lancelet_status image_picture_alloc(base_picture *out, int width, int height, bool zeroed, lancelet_error *err) MUST_CHECK;
 
+/* Finds the EXIF fields (owned_exif) and the XMP of a TIFF file; none is no error. Only MEMORY fails. */
+lancelet_status image_tiff_metadata(image_source *s, lancelet_error *err) MUST_CHECK;
+
 /* Reads orientation, time, position and camera into facts, which has its defaults already. Broken EXIF is not an error:
  * what can be read is taken. Only MEMORY fails. */
 lancelet_status image_exif_facts(const image_source *s, image_facts *facts, lancelet_error *err) MUST_CHECK;
