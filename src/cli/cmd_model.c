@@ -1,5 +1,5 @@
-/* cmd_model.c - `picask model list|info|check|pack`: the models that are known by name, what one is, whether its file
- * is sound, and its packed form. */
+/* cmd_model.c - `picask model list|info|pull|check|pack`: the models that are known by name, what one is, fetching it, whether
+ * its file is sound, and its packed form. */
 #include "cli/cli.h"
 
 #include <inttypes.h>
@@ -333,7 +333,7 @@ static const cli_command verb_info = {
     "  picask model info ViT-L-14\n"
     "  picask model info ./ViT-B-32.pt\n"
     "\n"
-    "Of a model that is not on this machine it says where to put it.\n",
+    "Of a model that is not on this machine it says how to get it.\n",
     run_info,
 };
 
@@ -470,16 +470,41 @@ static const cli_command verb_pack = {
     run_pack,
 };
 
-static const cli_command *const verbs[] = {&verb_list, &verb_info, &verb_check, &verb_pack, NULL};
+/* ---- pull ---- */
+
+static int run_pull(cli *c)
+{
+    return cli_pull(c, false);
+}
+
+static const cli_command verb_pull = {
+    "pull",
+    NULL,
+    "NAME...",
+    "fetch a model from Hugging Face",
+    NULL,
+    NULL,
+    "  picask model pull ViT-B-32\n"
+    "  picask model pull openai/clip-vit-large-patch14\n"
+    "\n"
+    "The weights and what they are read with go into Hugging Face's own cache, where\n"
+    "Python finds them too. What is there already is not fetched again, and a download\n"
+    "that broke off goes on from there. HF_TOKEN, HF_HOME, HF_ENDPOINT and\n"
+    "HF_HUB_OFFLINE mean what they mean there. The last line is the model's folder.\n",
+    run_pull,
+};
+
+static const cli_command *const verbs[] = {&verb_list, &verb_info, &verb_pull, &verb_check, &verb_pack, NULL};
 
 const cli_command cli_model = {
     "model",
     NULL,
     "VERB",
-    "list, describe, check and pack models",
+    "list, describe, fetch, check and pack models",
     NULL,
     verbs,
     "  picask model list\n"
-    "  picask model info mini\n",
+    "  picask model info mini\n"
+    "  picask model pull ViT-B-32\n",
     NULL,
 };

@@ -11,7 +11,7 @@ enum { DECODE = 1, YES, NO_SYNC };
 static const cli_option options[] = {
     {0, "decode", "HOW", DECODE, "full, or fast: JPEGs are decoded at a fraction of their size"},
     CLI_VECTOR_COLUMN_OPTION,
-    {0, "yes", NULL, YES, "leave out rows whose picture cannot be read, without asking"},
+    {0, "yes", NULL, YES, "leave out rows whose picture cannot be read, and fetch the model, unasked"},
     {0, "no-sync", NULL, NO_SYNC, "do not wait for the disk: faster, not safe against power loss"},
     CLI_OPTIONS_END,
 };
@@ -125,6 +125,16 @@ static int finish(run *r, picask_status status, const picask_reembed_report *rep
     return r->c->quiet ? CLI_DONE : print_summary(r, report);
 }
 
+/* Is there a table at all, before a model is fetched for it? */
+static int need_table(cli *c)
+{
+    picask_table *t = NULL;
+    picask_error err;
+    picask_status status = picask_table_open(c->db, c->table, NULL, &t, &err);
+    picask_table_destroy(t);
+    return status == LANCELET_OK ? CLI_DONE : cli_fail_error(&err);
+}
+
 static int run_reembed(cli *c)
 {
     picask_reembed_options o = PICASK_REEMBED_OPTIONS_INIT;
@@ -145,6 +155,11 @@ static int run_reembed(cli *c)
             "table reembed needs the new model: picask table reembed -m NAME; see: picask model list");
     if (code || !cli_db(c))
         return code ? code : CLI_ERROR;
+    code = need_table(c);
+    if (code == 0)
+        code = cli_need_model(c, c->model, r.yes);
+    if (code)
+        return code;
     o.threads = c->threads;
     o.vector_column = c->vector_column;
     o.cancel = cli_cancel_flag();

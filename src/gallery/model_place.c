@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "embed/model/catalogue.h"
 #include "net/cache.h"
 
@@ -156,14 +157,19 @@ uint64_t gallery_model_bytes(const catalogue_entry *e, bool *about)
     return e->bytes ? e->bytes : 4 * e->parameters;
 }
 
+/* The shortest name that means it: "ViT-L-14" for "ViT-L-14/openai". */
+static const char *short_name(const catalogue_entry *e, char out[128])
+{
+    snprintf(out, 128, "%.*s", (int)strcspn(e->name, "/"), e->name);
+    return catalogue_find(out) == e ? out : e->name;
+}
+
 char *gallery_model_put(const catalogue_entry *e)
 {
-    char shown[512], *hub = net_hub_folder();
-    char *text = base_format("%s%s%sfetch it into %s: hf download %s%s%s", e->openai_file ? "put " : "",
-                             e->openai_file ? e->openai_file : "",
-                             e->openai_file ? " into ~/.cache/clip, or " : "",
-                             hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub", e->hub_id,
-                             e->hub_file ? " " : "", e->hub_file ? e->hub_file : "");
+    char shown[512], name[128], *hub = net_hub_folder();
+    char *text = base_format("picask model pull %s (into %s)%s%s%s", short_name(e, name),
+                             hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub", e->openai_file ? ", or put " : "",
+                             e->openai_file ? e->openai_file : "", e->openai_file ? " into ~/.cache/clip" : "");
     base_free(hub);
     return text;
 }
@@ -171,17 +177,10 @@ char *gallery_model_put(const catalogue_entry *e)
 static lancelet_status fail_not_here(const catalogue_entry *e, lancelet_error *err)
 {
     bool about;
-    double megabytes = (double)gallery_model_bytes(e, &about) / 1e6;
-    char size[32];
-    snprintf(size, sizeof size, megabytes < 999.5 ? "%.0f MB" : "%.1f GB",
-             megabytes < 999.5 ? megabytes : megabytes / 1000);
-    char *put = gallery_model_put(e);
-    if (!put)
-        return base_fail_memory(err);
-    base_fail(err, LANCELET_NOT_FOUND, "%s is not on this machine (%s%s); %s", e->name, about ? "about " : "",
-              size, put);
-    base_free(put);
-    return LANCELET_NOT_FOUND;
+    char size[32], name[128];
+    base_format_bytes(gallery_model_bytes(e, &about), size);
+    return base_fail(err, LANCELET_NOT_FOUND, "%s is not on this machine (%s%s); get it: picask model pull %s", e->name,
+                     about ? "about " : "", size, short_name(e, name));
 }
 
 /* "ViT-H-14/dfn5b, ViT-H-14/laion2b_s32b_b79k": the models of an architecture; owned. */
@@ -217,8 +216,8 @@ static lancelet_status fail_unknown(const char *name, lancelet_error *err)
         return base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s'; did you mean %s?", name, near);
     if (strchr(name, '/')) {
         char shown[512], *hub = net_hub_folder();
-        base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s' in %s; see: picask model list", name,
-                  hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub");
+        base_fail(err, LANCELET_NOT_FOUND, "there is no model '%s' in %s; where Hugging Face has it: picask model pull %s", name,
+                  hub ? gallery_shown_path(hub, shown) : "~/.cache/huggingface/hub", name);
         base_free(hub);
         return LANCELET_NOT_FOUND;
     }

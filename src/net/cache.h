@@ -9,6 +9,21 @@
 
 #include "base/memory.h"
 
+/* What may be a name: "org/name" or "name" of a repository; a file below it, with slashes, whose parts are no steps up; a
+ * branch, tag or commit. None has control characters. */
+bool net_is_repository(const char *name);
+bool net_is_file_name(const char *name);
+/* Forty hexadecimal digits. */
+bool net_is_commit(const char *revision);
+
+/* HF_HOME, else XDG_CACHE_HOME/huggingface, else ~/.cache/huggingface: owned; *out NULL where there is no home. */
+lancelet_status net_hub_home(char **out, lancelet_error *err) MUST_CHECK;
+/* The folder of a repository in the cache, there or not: owned; NULL where there is no home. INVALID: no name of one. */
+lancelet_status net_repository_folder(bool dataset, const char *name, char **folder, lancelet_error *err) MUST_CHECK;
+/* The commit that refs/REVISION in the repository's folder names, or the revision when it is one itself; "" where there is none. */
+enum { NET_COMMIT = 65 };
+lancelet_status net_cached_commit(const char *folder, const char *revision, char commit[NET_COMMIT], lancelet_error *err) MUST_CHECK;
+
 /* The first of `names` (NULL at the end) that is a file in the snapshot of a repository "org/name" that refs/main names; where
  * that has none, the same of all its snapshots, and of the files with one name the newest. (transformers puts a
  * model.safetensors of a pull request's, without its config, into a snapshot of its own.) An owned path, or OK and NULL.

@@ -33,7 +33,8 @@ typedef struct http_module {
     size_t struct_size;
     lancelet_status (*create)(http_connection **out, lancelet_error *err);
     void (*destroy)(http_connection *c);
-    /* *status: of HTTP. IO when there is no answer: the sentence says why (no network, name not found, certificate). */
+    /* *status: of HTTP, 0 when none came. The sentence is the bare reason. NOT_FOUND: no connection (no network, name not
+     * found, certificate not trusted); IO: it was lost, or nothing came for stall_seconds; CORRUPT: no HTTP. */
     lancelet_status (*perform)(http_connection *c, const http_request *request, int *status, lancelet_error *err);
 } http_module;
 

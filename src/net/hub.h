@@ -12,10 +12,21 @@ typedef struct hub_repository {
     const char *revision; /* branch, tag or commit; NULL: main */
 } hub_repository;
 
+/* What a user calls a repository: "ORG/NAME[@REV]" or "hf://datasets/ORG/NAME[@REV][/REST]" (models: without datasets/). A
+ * revision with a slash is one of the hub's own, refs/convert/parquet or refs/pr/1, or has %2F for it. Owned: hub_name_free. */
+typedef struct hub_name {
+    hub_repository repository; /* name and revision (NULL: none) point into storage; dataset: hf:// says so */
+    const char *rest;          /* a file or glob below it, or NULL */
+    char *storage;
+} hub_name;
+lancelet_status hub_name_read(const char *text, hub_name *out, lancelet_error *err) MUST_CHECK; /* INVALID shows the form */
+void hub_name_free(hub_name *n);
+
 typedef struct hub_file {
     const char *name; /* below the repository, with slashes */
     uint64_t size;    /* bytes */
     bool cached;      /* there already, whole */
+    char hash[65];    /* of its bytes: SHA-256, or git's SHA-1 (40 digits); "" offline */
 } hub_file;
 
 typedef struct hub_files {

@@ -8,7 +8,9 @@ ok "a table that is not there is named" says 2 "no table 'pictures'" "$PICASK" t
 six_rows
 
 ok "the new model is asked for" says 2 "-m NAME" "$PICASK" table reembed
-ok "a model that is not there is refused before anything starts" says 2 "ViT-L-14/openai is not on this machine" "$PICASK" table reembed -m ViT-L-14
+ok "a model that is not there is fetched only by leave, its size named" says 2 "ViT-L-14 is not on this machine and would be fetched from Hugging Face (1.7 GB); there is no terminal to ask on: add --yes" "$PICASK" table reembed -m ViT-L-14
+no_network() { HF_ENDPOINT=http://127.0.0.1:9 says 2 "no answer from 127.0.0.1:9" "$PICASK" table reembed -m ViT-L-14 --yes; }
+ok "with --yes it is asked for at the hub" no_network
 ok "the wrong model is told the way" says 2 "was made with mini-1, you asked for $TOY; change it: picask table reembed -m $TOY" "$PICASK" search dog -m "$TOY"
 same_model() { expect_status 0 "$PICASK" table reembed -m mini && contains "$(cat "$T/out")" "nothing to do" && expect_status 0 "$PICASK" table info --json && json_lines "$T/out" 'rows[0]["version"] == 1' &&
     expect_status 0 "$PICASK" table reembed -m mini --json && json_lines "$T/out" 'rows[0]["unchanged"] and rows[0]["rows"] == 6 and rows[0]["version"] == 1'; }

@@ -27,7 +27,7 @@ def ours(t, env):
     rc, out, err = t.run(["model", "list", "--json"], env=env)
     assert rc == 0, err
     cards = {card["name"]: card for card in map(json.loads, out.splitlines())}
-    return cards["ViT-B-32/openai"]["path"], cards["ViT-g-14/laion2b_s34b_b88k"]["put"].rsplit(" into ", 1)[1].split(": hf download")[0]
+    return cards["ViT-B-32/openai"]["path"], cards["ViT-g-14/laion2b_s34b_b88k"]["put"].split("(into ")[1].split(")")[0]
 
 
 def lay_out(folder):
