@@ -39,7 +39,7 @@ lancelet_status arrow_check(const struct ArrowSchema *s, const struct ArrowArray
 /* One builder for every type but unions, views and run ends, nested ones too. The schema is borrowed while building. An append
  * gives false when memory is out or when the value does not fit the column's type; the builder is then as it was. Integers and
  * doubles go into any integer, bool, date, time, timestamp or float column as far as they fit; bytes of the right number also
- * into fixed-size binary; arrow_append_vector goes into lists of float32, float64 and float16. A dictionary column takes what
+ * into fixed-size binary and decimals; arrow_append_vector goes into lists of float32, float64 and float16. A dictionary column takes what
  * its values take. */
 typedef struct arrow_builder {
     const struct ArrowSchema *schema;

@@ -430,7 +430,7 @@ bool arrow_append_bytes(arrow_builder *b, const void *bytes, size_t n)
 {
     if (b->kind == ARROW_DICTIONARY)
         return append_last_value(b, arrow_append_bytes(&b->child[0], bytes, n));
-    if (b->kind == ARROW_FIXED && strncmp(b->schema->format, "w:", 2) == 0)
+    if (b->kind == ARROW_FIXED && strchr("wd", b->schema->format[0]))
         return n == b->width && append_fixed(b, bytes, 1, true);
     return b->kind == ARROW_BYTES && append_variable(b, bytes, n);
 }

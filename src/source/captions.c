@@ -241,7 +241,7 @@ lancelet_status source_captions_add(source_captions *c, size_t line, source_cell
 
 /* ---- parsing ---- */
 
-static const char *format_of(unsigned seen)
+const char *source_column_format(unsigned seen)
 {
     if (seen == SOURCE_SEEN_INT)
         return "l";
@@ -265,7 +265,7 @@ static lancelet_status parse(source_captions *c, const char *text, size_t n, sou
     else
         RETURN_IF_ERROR(source_parse_csv(c, text, n, format == SOURCE_TSV ? '\t' : ',', err));
     for (size_t i = 0; i < c->n_columns; i++)
-        c->column[i].format = format_of(c->seen[i]);
+        c->column[i].format = source_column_format(c->seen[i]);
     return LANCELET_OK;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
-#include "source/source.h"
+#include "source/internal.h"
 
 static char root[4096]; /* absolute path of the folder of the running test */
 
@@ -257,16 +257,89 @@ static void expect_refused(const char *spec, lancelet_status status, const char 
 static void what_is_not_supported_is_said_plainly(void **state)
 {
     (void)state;
-    put("x.parquet");
     put("x.NPY");
-    put("x.mp4");
-    expect_refused(in_root("x.parquet"), LANCELET_UNSUPPORTED, "cannot read Parquet files yet: /");
-    expect_refused(in_root("x.NPY"), LANCELET_UNSUPPORTED, "cannot read .npy vectors yet: /");
-    expect_refused(in_root("x.mp4"), LANCELET_UNSUPPORTED, "cannot read video yet: /");
-    expect_refused("hf://datasets/a/b", LANCELET_UNSUPPORTED, "cannot read hf:// data sets yet: hf://datasets/a/b");
-    expect_refused("https://x/y.jpg", LANCELET_UNSUPPORTED, "cannot read web addresses yet");
+    put("x.json");
+    expect_refused(in_root("x.NPY"), LANCELET_UNSUPPORTED, "cannot read .npy vectors");
+    expect_refused(in_root("x.json"), LANCELET_UNSUPPORTED, "cannot read JSON documents");
+    expect_refused("https://x/y.jpg", LANCELET_UNSUPPORTED, "cannot read web addresses");
     expect_refused(in_root("gone"), LANCELET_NOT_FOUND, "no such file or folder: /");
     expect_refused("/dev/null", LANCELET_INVALID, "neither a file nor a folder: /dev/null");
+}
+
+static void thumbnails_dustbins_and_code_are_passed_over_by_name(void **state)
+{
+    (void)state;
+    const char *const left_out[] = {"@eaDir/a.jpg",    "#recycle/a.jpg",  "@Recycle/a.jpg",
+                                    "$Recycle.Bin/a.jpg", "System Volume Information/a.jpg", "lost+found/a.jpg",
+                                    "__MACOSX/a.jpg",  "node_modules/a.jpg", ".git/a.jpg", "._b.jpg"};
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        put(left_out[i]);
+    put("b.jpg");
+    put("x/@eaDir/y/c.jpg");
+    put("eaDir/d.jpg");
+    source_options options = {.struct_size = sizeof options, .hidden = true};
+    expect_list(root, &options, "b.jpg\neaDir/d.jpg\n");
+    expect_list(in_root("node_modules"), NULL, "node_modules/a.jpg\n");
+}
+
+static void a_raw_picture_is_named_and_unsupported(void **state)
+{
+    (void)state;
+    put("a.CR2");
+    put("b.jpg");
+    source *s;
+    source_item item;
+    bool done;
+    lancelet_error err;
+    expect_list(root, NULL, "a.CR2 (a RAW picture: not read yet, export it as JPEG)\nb.jpg\n");
+    assert_ok(source_open(root, NULL, &s, &err), err);
+    assert_ok(source_next(s, &item, &done, &err), err);
+    assert_int_equal(item.problem_status, LANCELET_UNSUPPORTED);
+    source_item_free(&item);
+    source_close(s);
+}
+
+static void the_walk_gives_pictures_videos_and_parquet_files_with_their_kinds(void **state)
+{
+    (void)state;
+    const char *const names[] = {"a.MP4", "b.webm", "c.jpg", "d.parquet", "e.heic", "f.mts"};
+    const source_entry_kind kinds[] = {SOURCE_ENTRY_VIDEO,   SOURCE_ENTRY_VIDEO,   SOURCE_ENTRY_PICTURE,
+                                       SOURCE_ENTRY_PARQUET, SOURCE_ENTRY_PICTURE, SOURCE_ENTRY_VIDEO};
+    source_entries e = {0};
+    source_options options = {.struct_size = sizeof options};
+    lancelet_error err;
+    for (size_t i = 0; i < 6; i++)
+        put(names[i]);
+    put("g.ts");
+    put("metadata.parquet");
+    assert_ok(source_walk(root, &options, &e, &err), err);
+    assert_int_equal(e.n, 6);
+    for (size_t i = 0; i < 6; i++) {
+        char *path = source_entry_path(&e.entry[i]);
+        assert_string_equal(path, in_root(names[i]));
+        base_free(path);
+        assert_int_equal(e.entry[i].kind, kinds[i]);
+        assert_null(e.entry[i].problem);
+    }
+    source_entries_free(&e);
+}
+
+static void an_entry_of_a_million_is_small(void **state)
+{
+    (void)state;
+    assert_in_range(sizeof(source_entry), 1, 48); /* with half as many spare, and its name rounded up, below 80 bytes */
+}
+
+static void folders_deeper_than_there_are_descriptors_are_walked(void **state)
+{
+    (void)state;
+    char name[1200] = "";
+    for (int i = 0; i < 150; i++)
+        strcat(name, "d/");
+    strcat(name, "p.jpg");
+    put(name);
+    strcat(name, "\n");
+    expect_list(root, NULL, name);
 }
 
 static void cancel_ends_the_walk(void **state)
@@ -333,6 +406,11 @@ int main(void)
         TEST(what_cannot_be_read_is_an_item_with_a_problem),
         TEST(a_folder_that_cannot_be_listed_is_named),
         TEST(what_is_not_supported_is_said_plainly),
+        TEST(thumbnails_dustbins_and_code_are_passed_over_by_name),
+        TEST(a_raw_picture_is_named_and_unsupported),
+        TEST(the_walk_gives_pictures_videos_and_parquet_files_with_their_kinds),
+        TEST(an_entry_of_a_million_is_small),
+        TEST(folders_deeper_than_there_are_descriptors_are_walked),
         TEST(cancel_ends_the_walk),
         TEST(every_failed_allocation_is_an_error_without_a_leak),
     };
