@@ -66,11 +66,12 @@ static bool append_literal(base_buffer *b, const char *text)
     return fits && base_buffer_append(b, "'", 1);
 }
 
-/* "uri = 'PLACE' or starts_with(uri, 'PLACE/')" */
+/* "uri = 'PLACE' or starts_with(uri, 'PLACE/')"; the parts of a container begin with 'PLACE#' */
 static bool append_place(base_buffer *b, const char *column, const char *place)
 {
     size_t n = strlen(place);
-    char *below = base_format("%s%s", place, n > 0 && place[n - 1] == '/' ? "" : "/");
+    const char *behind = gallery_is_container(place) ? "#" : n > 0 && place[n - 1] == '/' ? "" : "/";
+    char *below = base_format("%s%s", place, behind);
     bool fits = below && base_buffer_printf(b, "%s%s = ", b->size ? " or " : "", column) &&
                 append_literal(b, place) && base_buffer_printf(b, " or starts_with(%s, ", column) &&
                 append_literal(b, below) && base_buffer_append(b, ")", 1);

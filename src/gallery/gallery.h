@@ -46,12 +46,13 @@ bool gallery_is_path(const char *s);
  * borrowed. */
 const char *gallery_model_canonical(const char *name);
 /* *path (owned): of the file or folder that a name or path means. *name: its name in the catalogue, static, or NULL: the
- * file says. NOT_FOUND says where to put it. */
+ * file says. NOT_FOUND says how to get it. */
 lancelet_status gallery_model_place(const char *asked, char **path, const char **name, lancelet_error *err) MUST_CHECK;
 /* *path (owned): where a model of the catalogue lies, NULL: not on this machine. check: a file in OpenAI's cache must
  * have the published hash, else CORRUPT. */
 lancelet_status gallery_model_in_caches(const catalogue_entry *e, bool check, char **path, lancelet_error *err) MUST_CHECK;
-/* "put ViT-L-14.pt into ~/.cache/clip, or fetch it into ...: hf download ..."; owned, NULL when memory is out. */
+/* "picask model pull ViT-L-14 (into ~/.cache/huggingface/hub), or put ViT-L-14.pt into ~/.cache/clip"; owned, NULL when memory
+ * is out. */
 char *gallery_model_put(const catalogue_entry *e);
 /* Of the weights to fetch; *about: no size is published, and this is that of the parameters in float32. */
 uint64_t gallery_model_bytes(const catalogue_entry *e, bool *about);
@@ -188,7 +189,9 @@ lancelet_status gallery_fail_no_id(const picask_table *t, lancelet_error *err);
 /* Row addresses of ids [n]; GALLERY_NONE where no row has the id. */
 lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size_t n, uint64_t *addresses,
                                  lancelet_error *err) MUST_CHECK;
-/* Row addresses of a path or uri, in table order, appended to *addresses as uint64. */
+/* Is it the uri or path of a file of many pictures (Parquet, video)? By its name's ending. */
+bool gallery_is_container(const char *uri);
+/* Row addresses of a path or uri, of a container those of its parts, in table order, appended to *addresses as uint64. */
 lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
                                  lancelet_error *err) MUST_CHECK;
 
@@ -208,6 +211,12 @@ lancelet_status gallery_row_image(const picask_table *t, uint64_t address, uint8
  * nothing is left. */
 lancelet_status gallery_functions_without(const char *json, const char *vector_column, char **out,
                                           lancelet_error *err) MUST_CHECK;
+
+/* ---- relocate.c ---- */
+
+/* picask_table_relocate; dry_run: counts, and refuses what it would refuse. */
+lancelet_status gallery_relocate(picask_table *t, const char *from, const char *to, bool dry_run, uint64_t *rows,
+                                 lancelet_error *err) MUST_CHECK;
 
 /* ---- rows.c, json.c ---- */
 

@@ -105,7 +105,7 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err)
                     continue;
                 known_row *row = known_rows_at(run->known, run->changes.row[i].known);
                 row->id = run->changes.row[i].id;
-                row->change = i;
+                row->change = (uint32_t)i;
             }
         }
         status = commit_once(run, err);
@@ -126,6 +126,43 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err)
 
 /* ---- sources ---- */
 
+/* What a source's callbacks are handed; `at` is its index, for the array may move. */
+struct index_link {
+    index_run *run;
+    size_t at;
+};
+
+static void source_note(void *arg, int level, const char *sentence)
+{
+    const index_link *link = arg;
+    if (link->run->o.events.note)
+        link->run->o.events.note(link->run->o.events.arg, level, sentence);
+}
+
+static void source_fetched(void *arg, uint64_t done, uint64_t total)
+{
+    const index_link *link = arg;
+    if (link->run->o.events.fetched)
+        link->run->o.events.fetched(link->run->o.events.arg, done, total);
+}
+
+/* A video whose frames are rows of the table already counts as those. */
+static bool has_video(void *arg, const char *uri, uint64_t size, int64_t modified_us)
+{
+    const index_link *link = arg;
+    index_run *run = link->run;
+    uint64_t n = 0;
+    if (!run->known || index_source_unfinished(&run->sources.source[link->at], uri) ||
+        known_rows_see_video(run->known, uri, size, modified_us, &n, NULL) != LANCELET_OK || n == 0)
+        return false; /* then it is decoded, and each frame is looked up */
+    if (run->o.prune && index_run_met_container(run, uri, strlen(uri), false, NULL) != LANCELET_OK)
+        return false;
+    run->report->found += n;
+    run->report->unchanged += n;
+    run->done += n;
+    return true;
+}
+
 static lancelet_status open_source(index_run *run, index_source *s, const char *path, lancelet_error *err)
 {
     source_options o = {.struct_size = sizeof o,
@@ -134,10 +171,23 @@ static lancelet_status open_source(index_run *run, index_source *s, const char *
                         .exclude = s ? (const char *const *)s->exclude : run->o.exclude,
                         .n_exclude = s ? s->n_exclude : run->o.n_exclude,
                         .hidden = s ? s->hidden : run->o.hidden,
-                        .cancel = run->o.cancel};
+                        .cancel = run->o.cancel,
+                        .every_us = s ? s->every_us : run->o.every_us,
+                        .has_video = has_video,
+                        .note = source_note,
+                        .fetched = source_fetched};
     source *open = NULL;
-    size_t at = 0;
-    RETURN_IF_ERROR(source_open(path, &o, &open, err));
+    size_t at = s ? (size_t)(s - run->sources.source) : 0;
+    index_link *link = base_alloc(sizeof *link);
+    if (!link)
+        return base_fail_memory(err);
+    *link = (index_link){run, at};
+    o.arg = link;
+    lancelet_status opened = source_open(path, &o, &open, err);
+    if (opened != LANCELET_OK) {
+        base_free(link);
+        return opened;
+    }
     if (!s) {
         char *uri = source_uri_from_path(source_root(open));
         lancelet_status status =
@@ -145,11 +195,14 @@ static lancelet_status open_source(index_run *run, index_source *s, const char *
         base_free(uri);
         if (status != LANCELET_OK) {
             source_close(open);
+            base_free(link);
             return status;
         }
         s = &run->sources.source[at];
+        link->at = at;
     }
     s->open = open;
+    s->link = link;
     if (!s->remembered || run->o.overwrite) {
         s->unfinished = true;
         s->met = s->first_place = 0;
@@ -229,6 +282,21 @@ static lancelet_status fail_no_pictures(const index_run *run, lancelet_error *er
     if (n == 1)
         return base_fail(err, LANCELET_NOT_FOUND, "no pictures in %s", gallery_shown_path(first->uri, shown));
     return base_fail(err, LANCELET_NOT_FOUND, "no pictures in the %zu sources", n);
+}
+
+/* Does any source give an item? The first one is kept for the run. */
+static lancelet_status meet_first(index_run *run, bool *any, lancelet_error *err)
+{
+    *any = false;
+    for (size_t i = 0; i < run->sources.n && !*any; i++) {
+        index_source *s = &run->sources.source[i];
+        bool done = false;
+        if (!s->open)
+            continue;
+        RETURN_IF_ERROR(source_next(s->open, &s->first, &done, err));
+        *any = s->has_first = !done;
+    }
+    return LANCELET_OK;
 }
 
 /* ---- columns ---- */
@@ -311,7 +379,7 @@ static lancelet_status map_columns(index_run *run, lancelet_error *err)
                               : !goes_with(c[j].format, t->schema.children[at])
                                   ? "has that column with another type"
                                   : NULL;
-            s->columns[j] = (index_column){why ? -1 : at, source_kind_of(c[j].format)};
+            s->columns[j] = (index_column){why ? -1 : at, source_kind_of(c[j].format), c[j].format[0] == 'L'};
             if (why)
                 gallery_note(run->o.events.note, run->o.events.arg, 0,
                              "column '%s' of %s is not kept: table '%s' %s", c[j].name,
@@ -415,7 +483,7 @@ static lancelet_status read_item(void *arg, index_job *job, uint8_t **bytes, siz
     return source_read(job->item.uri, GALLERY_PICTURE_BYTES, bytes, n, err);
 }
 
-static bool has_vector(void *arg, const char *sha256)
+static bool has_content(void *arg, const char *sha256)
 {
     return arg && known_rows_has_content(arg, sha256);
 }
@@ -438,7 +506,7 @@ static lancelet_status prepare(index_run *run, lancelet_error *err)
                              NULL,
                              run->known,
                              read_item,
-                             has_vector};
+                             has_content};
     return pipeline_create(&run->work, threads, &run->pipe, err);
 }
 
@@ -450,7 +518,7 @@ static lancelet_status walk(index_run *run, lancelet_error *err)
     RETURN_IF_ERROR(index_run_drain(run, err));
     for (size_t i = 0; i < run->sources.n; i++)
         if (run->sources.source[i].open)
-            run->sources.source[i].unfinished = false;
+            index_source_finished(&run->sources.source[i]);
     return LANCELET_OK;
 }
 
@@ -462,6 +530,10 @@ static lancelet_status check_options(const picask_index_options *o, lancelet_err
         return base_fail(err, LANCELET_INVALID, "a number of threads is negative: %d", o->threads);
     if (o->append && o->overwrite)
         return base_fail(err, LANCELET_INVALID, "--append and --overwrite exclude each other");
+    if (o->append && o->prune)
+        return base_fail(err, LANCELET_INVALID, "--append and --prune exclude each other: without looking nothing is missed");
+    if (o->every_us < 0)
+        return base_fail(err, LANCELET_INVALID, "the time between two frames is negative");
     if (o->store == PICASK_STORE_SCALED && (o->store_pixels < 1 || o->store_pixels > 65535))
         return base_fail(err, LANCELET_INVALID, "stored pictures of %d pixels: 1 to 65,535 are possible",
                          o->store_pixels);
@@ -471,8 +543,7 @@ static lancelet_status check_options(const picask_index_options *o, lancelet_err
 static lancelet_status begin(index_run *run, const char *const *sources, size_t n, int *lock,
                              lancelet_error *err)
 {
-    bool exists = false;
-    uint64_t items = 0;
+    bool exists = false, any = true;
     RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
     if (!exists && n == 0)
         return gallery_fail_no_table(run->t, err);
@@ -483,10 +554,9 @@ static lancelet_status begin(index_run *run, const char *const *sources, size_t 
         RETURN_IF_ERROR(gallery_table_load(run->t, &exists, err));
     }
     RETURN_IF_ERROR(open_sources(run, sources, n, err));
-    for (size_t i = 0; i < run->sources.n; i++)
-        if (run->sources.source[i].open)
-            items += source_remaining(run->sources.source[i].open);
-    if (items == 0)
+    if (!exists || run->o.overwrite) /* nothing is made for nothing */
+        RETURN_IF_ERROR(meet_first(run, &any, err));
+    if (!any)
         return fail_no_pictures(run, err);
     if (*lock < 0 && !run->o.dry_run) {
         RETURN_IF_ERROR(base_dir_make(run->t->db, err));
@@ -498,6 +568,18 @@ static lancelet_status begin(index_run *run, const char *const *sources, size_t 
                              run->t->name);
     }
     return prepare(run, err);
+}
+
+/* All sources were read. */
+static lancelet_status come_to_the_end(index_run *run, lancelet_error *err)
+{
+    if (run->report->found > 0)
+        RETURN_IF_ERROR(index_run_commit(run, err));
+    if (run->o.prune)
+        RETURN_IF_ERROR(index_run_prune(run, err));
+    if (run->report->found == 0 && run->report->removed == 0)
+        return fail_no_pictures(run, err);
+    return index_run_compact(run, err);
 }
 
 static lancelet_status go(index_run *run, const char *const *sources, size_t n, int *lock,
@@ -516,10 +598,8 @@ static lancelet_status go(index_run *run, const char *const *sources, size_t n, 
                    : base_fail(err, LANCELET_NOT_FOUND,
                                "none of the %" PRIu64 " pictures can be read; table '%s' is not made",
                                run->report->found, run->t->name);
-    if (status == LANCELET_OK) {
-        RETURN_IF_ERROR(index_run_commit(run, err));
-        return index_run_compact(run, err);
-    }
+    if (status == LANCELET_OK)
+        return come_to_the_end(run, err);
     if (run->commit_failed || (run->changes.n == 0 && !run->t->lance))
         return status;
     lancelet_status kept = index_run_commit(run, &other);
@@ -556,6 +636,7 @@ picask_status picask_index(const char *db, const char *name, const char *const *
             report->changed = run.committed.changed;
             report->copies = run.committed.copies;
             report->moved = run.committed.moved;
+            report->removed = run.committed.removed;
         }
         report->seconds = (double)(base_monotonic_us() - run.started_us) / 1e6;
         if (run.t && run.t->lance) {
@@ -568,6 +649,8 @@ picask_status picask_index(const char *db, const char *name, const char *const *
     model_context_destroy(run.context);
     row_changes_free(&run.changes);
     known_rows_destroy(run.known);
+    base_map64_destroy(run.containers);
+    base_free(run.container);
     index_sources_free(&run.sources);
     picask_table_destroy(run.t);
     if (lock >= 0)

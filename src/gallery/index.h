@@ -14,6 +14,7 @@
 typedef struct index_column {
     int64_t column; /* of the table; -1: not kept */
     source_kind kind; /* of the source's values */
+    bool uint64;      /* they are "L": as bits */
 } index_column;
 
 /* One row to add, or to put in the place of another. Everything pointed to is owned. */
@@ -36,7 +37,7 @@ typedef struct row_change {
     size_t n_values;
     char *storage;               /* what values point into */
     const index_column *columns; /* [n_values] borrowed: where each value goes */
-    size_t known;                /* index of the row in the known rows, or SIZE_MAX */
+    size_t known;                /* index of the row in the known rows, or KNOWN_NONE */
 } row_change;
 
 typedef struct row_changes {
@@ -69,22 +70,24 @@ lancelet_status row_changes_rebase(picask_table *t, row_changes *c, int64_t firs
 
 /* ---- index_known.c: rows that the table holds ---- */
 
-#define KNOWN_NONE SIZE_MAX
+#define KNOWN_NONE ((size_t)UINT32_MAX)
 
+/* 96 bytes; there is one for each row of the table. */
 typedef struct known_row {
     uint64_t address; /* in the handle's version; GALLERY_NONE: committed by this run, not looked up yet */
     int64_t id;
-    const char *uri;                 /* in the arena; NULL: none */
-    uint64_t text_hash;              /* of the caption, 0 without one */
-    int64_t size, modified_us;       /* -1 and INT64_MIN where null */
-    size_t next_same, previous_same; /* rows of the same content; KNOWN_NONE at the ends */
-    size_t change;                   /* index into the changes not committed yet, or KNOWN_NONE */
+    const char *uri;                   /* in the arena; NULL: none */
+    uint64_t text_hash;                /* of the caption, 0 without one */
+    int64_t size, modified_us;         /* -1 and INT64_MIN where null */
+    uint32_t next_same, previous_same; /* rows of the same content; KNOWN_NONE at the ends */
+    uint32_t change;                   /* index into the changes not committed yet, or KNOWN_NONE */
     uint8_t sha[32];
-    bool has_sha;
-    bool in_flight; /* its picture is in the pipeline */
-    bool seen;      /* its file was met in this run, or was found to be there */
-    bool gone;      /* its file was looked for and is not there */
-    bool all_seen;  /* on the first row of a content: so were those of all its rows */
+    bool has_sha;       /* read by workers: not among the bits */
+    bool in_flight : 1; /* its picture is in the pipeline */
+    bool seen : 1;      /* its file was met in this run, or was found to be there */
+    bool gone : 1;      /* its file was looked for and is not there */
+    bool all_seen : 1;  /* on the first row of a content: so were those of all its rows */
+    bool pruned : 1;    /* it goes at the end of the run */
 } known_row;
 
 typedef struct known_rows known_rows;
@@ -95,7 +98,9 @@ void known_rows_destroy(known_rows *k);
 lancelet_status known_rows_load(known_rows *k, const picask_table *t, const volatile int *cancel,
                                 lancelet_error *err) MUST_CHECK;
 known_row *known_rows_at(known_rows *k, size_t i);
+size_t known_rows_count(const known_rows *k);
 size_t known_rows_by_uri(const known_rows *k, const char *uri);        /* index or KNOWN_NONE */
+size_t known_rows_by_uri_bytes(const known_rows *k, const char *uri, size_t n);
 size_t known_rows_by_content(const known_rows *k, const char *sha256); /* first of its chain, or KNOWN_NONE */
 /* The same question from a worker thread. */
 bool known_rows_has_content(known_rows *k, const char *sha256);
@@ -105,6 +110,10 @@ lancelet_status known_rows_add(known_rows *k, const char *uri, size_t *index, la
 lancelet_status known_rows_set_uri(known_rows *k, size_t i, const char *uri, lancelet_error *err) MUST_CHECK;
 lancelet_status known_rows_set_content(known_rows *k, size_t i, const char *sha256,
                                        lancelet_error *err) MUST_CHECK;
+/* Marks as seen the frames of a video, by its uri, that were there when this was asked first and were made of a file of that
+ * size and time; *n counts them. */
+lancelet_status known_rows_see_video(known_rows *k, const char *uri, uint64_t size, int64_t modified_us, uint64_t *n,
+                                     lancelet_error *err) MUST_CHECK;
 uint64_t known_text_hash(const char *text, size_t n);
 /* After a commit: addresses of the rows of these changes are not known any more, and none waits for a commit. */
 void known_rows_committed(known_rows *k, const row_changes *c);
@@ -116,14 +125,31 @@ lancelet_status known_rows_resolve(known_rows *k, const picask_table *t, lancele
 
 /* ---- index_sources.c: the sources that a table remembers ---- */
 
+/* A video of which not all frames are in the table: it is decoded again although rows of it are there. */
+typedef struct index_video {
+    char *uri;
+    uint64_t place;   /* of its first frame met in this run; UINT64_MAX: an earlier run's, not met yet */
+    uint64_t pending; /* its frames in the pipeline */
+    bool read;        /* all its frames were met */
+} index_video;
+
+typedef struct index_link index_link;
+
 typedef struct index_source {
-    char *uri;                        /* of the folder or file */
+    char *uri;                        /* of the folder or file, or hf://... */
     char *text_column, *image_column; /* NULL: by the header */
     char **exclude;                   /* [n_exclude] */
     size_t n_exclude;
     bool hidden, decode_fast;
     picask_store_images store;
     int store_pixels;
+    int64_t every_us;
+    bool videos_again;     /* every_us changed and no run since has come to its end */
+    index_video *video;    /* [n_videos] unfinished */
+    size_t n_videos;
+    index_link *link;      /* owned: what the source's callbacks are handed */
+    source_item first;     /* met before the run began, when has_first */
+    bool has_first;
     bool remembered;       /* stood in the table before this run */
     bool unfinished;       /* no run has come to its end yet */
     uint64_t met;          /* items met in the runs so far, while unfinished */
@@ -144,6 +170,15 @@ lancelet_status index_sources_format(const index_sources *s, char **json, lancel
 lancelet_status index_sources_put(index_sources *s, const char *uri, const picask_index_options *options,
                                   size_t *at, lancelet_error *err) MUST_CHECK;
 void index_sources_free(index_sources *s);
+/* A frame of a video goes into the pipeline; `uri` [n] is the video's. */
+lancelet_status index_source_frame(index_source *s, const char *uri, size_t n, uint64_t place,
+                                   lancelet_error *err) MUST_CHECK;
+/* The source has gone on to something else, or to its end. */
+void index_source_no_frame(index_source *s);
+/* The frame at a place has come out of the pipeline. */
+void index_source_frame_done(index_source *s, uint64_t place);
+bool index_source_unfinished(const index_source *s, const char *video);
+void index_source_finished(index_source *s);
 
 /* ---- index_work.c: what a worker does with pictures ---- */
 
@@ -195,7 +230,8 @@ void index_work_run(const index_work *work, model_context **context, index_job *
 typedef struct pipeline pipeline;
 lancelet_status pipeline_create(const index_work *work, int threads, pipeline **out,
                                 lancelet_error *err) MUST_CHECK;
-bool pipeline_full(const pipeline *p);
+/* Are all slots taken, or so many bytes in the jobs' hands that the next one has to wait? */
+bool pipeline_full(pipeline *p);
 bool pipeline_empty(const pipeline *p);
 /* Moves *job in; the pipeline must not be full. Threads are started when there is work for them. On failure the job
  * stays the caller's. */
@@ -220,6 +256,8 @@ typedef struct index_run {
     model_context *context; /* of the calling thread, for the rare picture that it embeds itself */
     float norm;             /* length of the table's vectors; 1 but in a table of raw vectors */
     bool commit_failed;
+    base_map64 *containers; /* with `prune`: uris of what was met, CONTAINER_READ or _BROKEN */
+    char *container;        /* the last one put there */
     int64_t next_id;
     int64_t first_new_id;                                 /* next_id at the last commit */
     picask_index_report *report;                          /* counts of all that was met */
@@ -234,6 +272,14 @@ lancelet_status index_run_commit(index_run *run, lancelet_error *err) MUST_CHECK
 lancelet_status index_run_compact(index_run *run, lancelet_error *err) MUST_CHECK;
 /* All items of one source, in order. The last ones may still be in the pipeline afterwards. */
 lancelet_status index_run_source(index_run *run, index_source *from, lancelet_error *err) MUST_CHECK;
+/* index_prune.c: after a run that came to its end, the rows whose pictures are gone go, in a commit of their own. */
+lancelet_status index_run_prune(index_run *run, lancelet_error *err) MUST_CHECK;
+/* An item was met: what its container gives in this run is all that it has. */
+lancelet_status index_run_met(index_run *run, const source_item *item, lancelet_error *err) MUST_CHECK;
+/* A video was met that is in the table as it is. */
+lancelet_status index_run_met_container(index_run *run, const char *uri, size_t n, bool broken, lancelet_error *err) MUST_CHECK;
+/* *path (owned): the file on this machine that a row's uri means, or that of its container; NULL: none. */
+lancelet_status index_row_file(const char *uri, char **path, lancelet_error *err) MUST_CHECK;
 /* Waits for all that is in the pipeline. */
 lancelet_status index_run_drain(index_run *run, lancelet_error *err) MUST_CHECK;
 

@@ -51,6 +51,8 @@ bool row_changes_add(row_changes *c, row_change *row)
         c->row = grown;
         c->capacity = capacity;
     }
+    for (size_t i = 0; i < row->n_values; i++)
+        c->bytes += sizeof *row->values + (row->values[i].s ? row->values[i].n : 0);
     c->bytes +=
         sizeof *row + row->n_image + (row->text ? strlen(row->text) : 0) + (row->uri ? strlen(row->uri) : 0);
     c->row[c->n++] = *row;
@@ -94,13 +96,15 @@ static bool append_fitting(arrow_builder *b, int64_t v)
 }
 
 /* The column's type goes with the values': text to text, numbers to numbers. */
-static bool append_source_value(arrow_builder *b, const source_value *v, source_kind kind)
+static bool append_source_value(arrow_builder *b, const source_value *v, const index_column *from)
 {
     if (v->null)
         return arrow_append_null(b);
-    if (kind == SOURCE_BYTES)
+    if (from->kind == SOURCE_BYTES)
         return arrow_append_bytes(b, v->s, v->n);
-    return kind == SOURCE_FLOATING ? arrow_append_double(b, v->d) : append_fitting(b, v->i);
+    if (from->uint64 && v->i < 0) /* above INT64_MAX: fits the same type alone */
+        return strcmp(b->schema->format, "L") == 0 ? arrow_append_int(b, v->i) : arrow_append_null(b);
+    return from->kind == SOURCE_FLOATING ? arrow_append_double(b, v->d) : append_fitting(b, v->i);
 }
 
 /* Does the change bring a value of its own for column c? Then appends it. */
@@ -149,7 +153,7 @@ static lancelet_status append_own(const change_stream *s, const row_change *r, i
         for (size_t i = 0; i < r->n_values && !*own; i++)
             if (r->columns[i].column == c) {
                 *own = true;
-                fits = append_source_value(b, &r->values[i], r->columns[i].kind);
+                fits = append_source_value(b, &r->values[i], &r->columns[i]);
             }
     }
     return fits ? LANCELET_OK : base_fail_memory(err);

@@ -100,7 +100,7 @@ static lancelet_status add_change(index_run *run, row_change *change, lancelet_e
     if (!row_changes_add(&run->changes, change))
         return base_fail_memory(err);
     if (known != KNOWN_NONE)
-        known_rows_at(run->known, known)->change = run->changes.n - 1;
+        known_rows_at(run->known, known)->change = (uint32_t)(run->changes.n - 1);
     return LANCELET_OK;
 }
 
@@ -282,11 +282,12 @@ static lancelet_status find_moved(index_run *run, const char *sha256, const char
         if (row->seen || !row->uri)
             continue;
         if (!row->gone) {
-            char *decoded = row->uri[0] == '/' ? NULL : source_path_from_uri(row->uri);
-            if (!decoded && row->uri[0] != '/')
+            char *path = NULL;
+            RETURN_IF_ERROR(index_row_file(row->uri, &path, err));
+            if (!path)
                 continue; /* no file of this machine */
-            lancelet_status status = base_file_stat(decoded ? decoded : row->uri, &stat, err);
-            base_free(decoded);
+            lancelet_status status = base_file_stat(path, &stat, err);
+            base_free(path);
             if (status == LANCELET_MEMORY)
                 return status;
             row->gone = status == LANCELET_OK && !stat.exists;
@@ -358,6 +359,8 @@ static lancelet_status new_picture(index_run *run, index_job *job, lancelet_erro
 static lancelet_status finish(index_run *run, index_job *job, lancelet_error *err)
 {
     run->done++;
+    if (job->item.is_frame)
+        index_source_frame_done(job->source, job->place);
     if (job->source->unfinished && job->source->met <= job->place)
         job->source->met = job->place + 1;
     if (job->known != KNOWN_NONE)
@@ -427,8 +430,13 @@ static lancelet_status look_up(index_run *run, index_job *job, bool *settled, la
         job->known = known_rows_by_uri(run->known, job->item.uri);
     }
     job->existing = job->known != KNOWN_NONE;
-    if (job->problem.status != LANCELET_OK)
+    if (job->problem.status != LANCELET_OK) {
+        size_t length;
+        const char *fragment;
+        if (job->existing && source_uri_split(job->item.uri, &length, &fragment))
+            known_rows_at(run->known, job->known)->seen = true; /* its container gave it */
         return LANCELET_OK;
+    }
     if (!job->existing) {
         RETURN_IF_ERROR(known_rows_add(run->known, job->item.uri, &job->known, err));
         known_rows_at(run->known, job->known)->in_flight = true;
@@ -453,13 +461,26 @@ static lancelet_status look_up(index_run *run, index_job *job, bool *settled, la
 static lancelet_status meet(index_run *run, index_job *job, lancelet_error *err)
 {
     bool settled = false, taken;
+    size_t length;
+    const char *fragment;
     run->report->found++;
     job->task = TASK_READ;
     job->known = KNOWN_NONE;
     if (job->item.problem)
-        base_fail(&job->problem, LANCELET_IO, "%s", job->item.problem);
+        base_fail(&job->problem, job->item.problem_status != LANCELET_OK ? job->item.problem_status : LANCELET_IO, "%s",
+                  job->item.problem);
+    if (run->o.prune)
+        RETURN_IF_ERROR(index_run_met(run, &job->item, err));
     if (run->known)
         RETURN_IF_ERROR(look_up(run, job, &settled, err));
+    if (job->task == TASK_CAPTION) { /* also when settled: the picture is not needed */
+        base_free(job->item.bytes);
+        job->item.bytes = NULL;
+    }
+    if (job->item.is_frame && source_uri_split(job->item.uri, &length, &fragment) && !settled)
+        RETURN_IF_ERROR(index_source_frame(job->source, job->item.uri, length, job->place, err));
+    else if (!job->item.is_frame)
+        index_source_no_frame(job->source);
     if (settled)
         return LANCELET_OK;
     while (pipeline_full(run->pipe)) {
@@ -480,9 +501,17 @@ lancelet_status index_run_source(index_run *run, index_source *from, lancelet_er
         bool done = false;
         if (base_cancelled(run->o.cancel))
             return base_fail_cancelled(err);
-        RETURN_IF_ERROR(source_next(from->open, &job.item, &done, err));
-        if (done)
+        if (from->has_first) {
+            job.item = from->first;
+            from->first = (source_item){0};
+            from->has_first = false;
+        } else {
+            RETURN_IF_ERROR(source_next(from->open, &job.item, &done, err));
+        }
+        if (done) {
+            index_source_no_frame(from);
             return LANCELET_OK;
+        }
         lancelet_status status = meet(run, &job, err);
         index_job_free(&job);
         if (status != LANCELET_OK)

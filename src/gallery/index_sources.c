@@ -1,7 +1,8 @@
 /* index_sources.c - the sources that a table remembers, as JSON in its config: an array of objects,
  *   {"source":"/home/ann/Pictures","exclude":["*.gif"],"hidden":true,"store":"scaled","pixels":1024,"met":512}
  * with only `source` always there. `met` stands while no run has come to the end of the source: so many of its items
- * were met. */
+ * were met. "every":2000000 is the time between frames in microseconds, "partial":["/x/clip.mp4"] names the videos of which
+ * some frames are in the table and not all, and "again":true says that frames taken with another `every` may be left. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -19,6 +20,9 @@ static void source_free(index_source *s)
     base_free(s->text_column);
     base_free(s->image_column);
     base_free(s->columns);
+    base_free(s->link);
+    source_item_free(&s->first);
+    index_source_finished(s);
     *s = (index_source){0};
 }
 
@@ -51,6 +55,102 @@ static lancelet_status put(index_sources *s, size_t at, index_source *one, lance
     s->source[at] = *one;
     *one = (index_source){0};
     return LANCELET_OK;
+}
+
+/* ---- unfinished videos ---- */
+
+/* The last entry is the video that is being read. */
+static index_video *last_video(index_source *s)
+{
+    return s->n_videos ? &s->video[s->n_videos - 1] : NULL;
+}
+
+static void drop_video(index_source *s, size_t i)
+{
+    base_free(s->video[i].uri);
+    memmove(&s->video[i], &s->video[i + 1], (s->n_videos - i - 1) * sizeof *s->video);
+    s->n_videos--;
+}
+
+static lancelet_status add_video(index_source *s, const char *uri, size_t n, uint64_t place, lancelet_error *err)
+{
+    size_t bytes;
+    char *copy = base_alloc(n + 1);
+    index_video *grown =
+        copy && base_mul_size(s->n_videos + 1, sizeof *grown, &bytes) ? base_realloc(s->video, bytes) : NULL;
+    if (!grown) {
+        base_free(copy);
+        return base_fail_memory(err);
+    }
+    memcpy(copy, uri, n);
+    copy[n] = 0;
+    s->video = grown;
+    s->video[s->n_videos++] = (index_video){.uri = copy, .place = place};
+    return LANCELET_OK;
+}
+
+static bool is_video(const index_video *v, const char *uri, size_t n)
+{
+    return strncmp(v->uri, uri, n) == 0 && v->uri[n] == 0;
+}
+
+lancelet_status index_source_frame(index_source *s, const char *uri, size_t n, uint64_t place, lancelet_error *err)
+{
+    index_video *last = last_video(s);
+    if (!last || last->read || last->place == UINT64_MAX || !is_video(last, uri, n)) {
+        index_source_no_frame(s);
+        RETURN_IF_ERROR(add_video(s, uri, n, place, err));
+        for (size_t i = 0; i + 1 < s->n_videos; i++) /* an earlier run's entry of the same video */
+            if (s->video[i].place == UINT64_MAX && is_video(&s->video[i], uri, n)) {
+                drop_video(s, i);
+                break;
+            }
+        last = last_video(s);
+    }
+    last->pending++;
+    return LANCELET_OK;
+}
+
+void index_source_no_frame(index_source *s)
+{
+    index_video *last = last_video(s);
+    if (!last || last->place == UINT64_MAX || last->read)
+        return;
+    last->read = true;
+    if (last->pending == 0)
+        drop_video(s, s->n_videos - 1);
+}
+
+void index_source_frame_done(index_source *s, uint64_t place)
+{
+    size_t i = s->n_videos;
+    while (i > 0 && (s->video[i - 1].place == UINT64_MAX || s->video[i - 1].place > place))
+        i--;
+    if (i == 0)
+        return;
+    index_video *v = &s->video[i - 1];
+    if (v->pending > 0)
+        v->pending--;
+    if (v->pending == 0 && v->read)
+        drop_video(s, i - 1);
+}
+
+bool index_source_unfinished(const index_source *s, const char *video)
+{
+    bool is = s->videos_again;
+    for (size_t i = 0; i < s->n_videos && !is; i++)
+        is = strcmp(s->video[i].uri, video) == 0;
+    return is;
+}
+
+void index_source_finished(index_source *s)
+{
+    for (size_t i = 0; i < s->n_videos; i++)
+        base_free(s->video[i].uri);
+    base_free(s->video);
+    s->video = NULL;
+    s->n_videos = 0;
+    s->videos_again = s->unfinished = false;
 }
 
 /* ---- reading ---- */
@@ -96,6 +196,15 @@ static lancelet_status parse_one(json_t *object, index_source *s, lancelet_error
     if (s->store == PICASK_STORE_SCALED && s->store_pixels == 0)
         return base_fail(err, LANCELET_CORRUPT, "the remembered source %s has no size for its pictures",
                          s->uri);
+    json_t *partial = json_object_get(object, "partial");
+    for (size_t i = 0; i < json_array_size(partial); i++) {
+        const char *uri = json_string_value(json_array_get(partial, i));
+        if (uri)
+            RETURN_IF_ERROR(add_video(s, uri, strlen(uri), UINT64_MAX, err));
+    }
+    json_int_t every = json_integer_value(json_object_get(object, "every"));
+    s->every_us = every > 0 ? (int64_t)every : 0;
+    s->videos_again = json_is_true(json_object_get(object, "again"));
     s->unfinished = json_is_integer(met);
     s->met = json_integer_value(met) > 0 ? (uint64_t)json_integer_value(met) : 0;
     s->remembered = true;
@@ -154,6 +263,12 @@ static bool format_one(const index_source *s, base_buffer *b)
     fits = fits && add_text(b, "store", store[s->store]);
     fits =
         fits && (s->store != PICASK_STORE_SCALED || base_buffer_printf(b, ",\"pixels\":%d", s->store_pixels));
+    fits = fits && (s->every_us <= 0 || base_buffer_printf(b, ",\"every\":%" PRId64, s->every_us));
+    fits = fits && (!s->videos_again || base_buffer_append_string(b, ",\"again\":true"));
+    for (size_t i = 0; i < s->n_videos && fits; i++)
+        fits = base_buffer_append_string(b, i ? "," : ",\"partial\":[") &&
+               base_json_append_string(b, s->video[i].uri, strlen(s->video[i].uri));
+    fits = fits && (s->n_videos == 0 || base_buffer_append(b, "]", 1));
     fits = fits && (!s->unfinished || base_buffer_printf(b, ",\"met\":%" PRIu64, s->met));
     return fits && base_buffer_append(b, "}", 1);
 }
@@ -184,7 +299,14 @@ lancelet_status index_sources_put(index_sources *s, const char *uri, const picas
         one.remembered = s->source[place].remembered;
         one.unfinished = s->source[place].unfinished;
         one.met = s->source[place].met;
+        one.videos_again =
+            s->source[place].videos_again || (one.remembered && s->source[place].every_us != o->every_us);
+        one.video = s->source[place].video; /* moved */
+        one.n_videos = s->source[place].n_videos;
+        s->source[place].video = NULL;
+        s->source[place].n_videos = 0;
     }
+    one.every_us = o->every_us;
     one.hidden = o->hidden;
     one.decode_fast = o->decode_fast;
     one.store = o->store;

@@ -14,13 +14,16 @@ void index_job_free(index_job *job)
     *job = (index_job){0};
 }
 
-static lancelet_status keep_scaled(const base_picture *picture, int side, index_job *job, lancelet_error *err)
+/* Keeps a JPEG of the picture: not longer than the source says; of a frame of a video, whose original is not kept, whole. */
+static lancelet_status keep_jpeg(const base_picture *picture, index_job *job, lancelet_error *err)
 {
+    bool scaled = job->source->store == PICASK_STORE_SCALED;
+    int side = job->source->store_pixels;
     base_picture small = {0};
     base_buffer b = {0};
-    lancelet_status status = image_fit(picture, side, side, false, &small, err);
+    lancelet_status status = scaled ? image_fit(picture, side, side, false, &small, err) : LANCELET_OK;
     if (status == LANCELET_OK)
-        status = image_write_jpeg(&small, 85, &b, err);
+        status = image_write_jpeg(scaled ? &small : picture, scaled ? 85 : 95, &b, err);
     base_picture_free(&small);
     if (status != LANCELET_OK) {
         base_buffer_free(&b);
@@ -31,17 +34,26 @@ static lancelet_status keep_scaled(const base_picture *picture, int side, index_
     return LANCELET_OK;
 }
 
-/* Reads, hashes and decodes one picture. *prepared is what the model is to see, where a vector is wanted. */
-static lancelet_status decode(const index_work *work, index_job *job, bool embed_known, const uint8_t *bytes,
-                              size_t n, base_picture *prepared, lancelet_error *err)
+/* Are the bytes of the picture kept in the table as they came? */
+static bool keeps_original(const index_job *job)
+{
+    picask_store_images store = job->source->store;
+    return (store == PICASK_STORE_ORIGINAL || (store == PICASK_STORE_AUTO && job->item.no_file)) && !job->item.is_frame;
+}
+
+/* Hashes and decodes one picture. *prepared is what the model is to see, where a vector is wanted; *kept: the bytes are
+ * job->image now. */
+static lancelet_status decode(const index_work *work, index_job *job, bool embed_known, uint8_t *bytes, size_t n,
+                              base_picture *prepared, bool *kept, lancelet_error *err)
 {
     const index_source *from = job->source;
-    bool scaled = from->store == PICASK_STORE_SCALED, original = from->store == PICASK_STORE_ORIGINAL;
+    bool scaled = from->store == PICASK_STORE_SCALED;
+    bool jpeg = scaled || (from->store == PICASK_STORE_ORIGINAL && job->item.is_frame);
     base_sha256_hex(bytes, n, job->sha256);
     bool same = job->existing && strcmp(job->sha256, job->old_sha256) == 0;
     bool known = same || work->has_vector(work->arg, job->sha256);
     bool vector = !work->dry_run && (embed_known || !known);
-    bool pixels = vector || (scaled && !same && !work->dry_run);
+    bool pixels = vector || (jpeg && !same && !work->dry_run);
     if (same && !embed_known)
         return LANCELET_OK; /* the row has all of it */
     if (pixels) {
@@ -53,20 +65,18 @@ static lancelet_status decode(const index_work *work, index_job *job, bool embed
             image_decode(bytes, n, NULL, from->decode_fast ? side : 0, &picture, &job->facts, err));
         lancelet_status status =
             vector && !job->vector ? model_prepare(work->model, &picture, prepared, err) : LANCELET_OK;
-        if (status == LANCELET_OK && scaled && !job->image)
-            status = keep_scaled(&picture, from->store_pixels, job, err);
+        if (status == LANCELET_OK && jpeg && !job->image)
+            status = keep_jpeg(&picture, job, err);
         base_picture_free(&picture);
         RETURN_IF_ERROR(status);
     } else {
         RETURN_IF_ERROR(image_probe(bytes, n, NULL, &job->facts, err));
     }
     job->has_facts = true;
-    if (original && !job->image && !work->dry_run) {
-        job->image = base_alloc(n + 1);
-        if (!job->image)
-            return base_fail_memory(err);
-        memcpy(job->image, bytes, n);
+    if (keeps_original(job) && !job->image && !work->dry_run) {
+        job->image = bytes;
         job->n_image = n;
+        *kept = true;
     }
     return LANCELET_OK;
 }
@@ -80,12 +90,19 @@ static lancelet_status read_and_decode(const index_work *work, index_job *job, b
                                        base_picture *prepared, lancelet_error *err)
 {
     uint8_t *bytes = NULL;
-    size_t n = 0;
+    size_t n = job->item.n_bytes;
+    bool kept = false;
     if (stopped(work))
         return base_fail_cancelled(err);
-    RETURN_IF_ERROR(work->read(work->arg, job, &bytes, &n, err));
-    lancelet_status status = decode(work, job, embed_known, bytes, n, prepared, err);
-    base_free(bytes);
+    if (job->item.bytes) {
+        bytes = job->item.bytes;
+        job->item.bytes = NULL;
+    } else {
+        RETURN_IF_ERROR(work->read(work->arg, job, &bytes, &n, err));
+    }
+    lancelet_status status = decode(work, job, embed_known, bytes, n, prepared, &kept, err);
+    if (!kept)
+        base_free(bytes);
     return status;
 }
 

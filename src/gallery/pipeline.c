@@ -1,24 +1,29 @@
 /* pipeline.c - jobs through worker threads and out again in the order they came in.
  *
  * A ring of slots: one thread (the owner) puts jobs in at the tail and takes them out at the head; workers take the oldest
- * waiting ones. The ring bounds memory: a slow picture at the head holds the others back. Threads are started one by one
- * while jobs wait and none is idle, so a run over a few pictures starts few.
+ * waiting ones. The ring bounds memory: a slow picture at the head holds the others back. So does the number of bytes that the
+ * jobs in it hold: pictures that came with their items, frames, originals to be kept, long values of further columns. Threads
+ * are started one by one while jobs wait and none is idle, so a run over a few pictures starts few.
  *
  * A worker takes as many jobs at once as the model gains by, but no more than its share of those that wait, and no more than
  * take about a second (by what a picture took it last), so that a stopped run ends soon. */
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "gallery/index.h"
 
 #define RING_LEAST 64 /* slots */
 #define RING_MOST  1024
+#define BYTES_MOST (64u * 1024 * 1024) /* held by the jobs; one job is always let in */
 #define BATCH_US   1000000 /* of work taken at once, about */
 
 typedef enum slot_state { SLOT_FREE = 0, SLOT_WAITING, SLOT_WORKING, SLOT_DONE } slot_state;
 
 typedef struct slot {
     slot_state state;
+    uint64_t values; /* bytes of the item's caption and values */
+    uint64_t bytes;  /* that the job holds */
     index_job job;
 } slot;
 
@@ -32,6 +37,7 @@ struct pipeline {
     size_t head, next,
         tail;     /* counters: oldest job, oldest waiting job, next free slot; the slot is counter % ring */
     int idle;     /* workers that wait */
+    uint64_t bytes; /* of all slots */
     size_t batch; /* jobs that the model gains by in one call */
     bool end;
     atomic_bool stop;  /* with `end`: workers look at it without the lock */
@@ -60,6 +66,24 @@ static size_t take_waiting(pipeline *p, int64_t us_each, slot **taken)
         s->state = SLOT_WORKING;
         taken[n++] = s;
     }
+    return n;
+}
+
+/* With the lock held: what the slot's job holds now. */
+static void set_bytes(pipeline *p, slot *s)
+{
+    p->bytes -= s->bytes;
+    s->bytes = s->values + (s->job.item.bytes ? s->job.item.n_bytes : 0) + s->job.n_image;
+    p->bytes += s->bytes;
+}
+
+static uint64_t value_bytes(const index_job *job)
+{
+    const source_column *columns;
+    uint64_t n = job->item.caption ? strlen(job->item.caption) : 0;
+    size_t n_values = job->item.values && job->source->open ? source_columns(job->source->open, &columns) : 0;
+    for (size_t i = 0; i < n_values; i++)
+        n += job->item.values[i].s ? job->item.values[i].n : 0;
     return n;
 }
 
@@ -98,8 +122,10 @@ static void *worker(void *arg)
         if (embedded > 0)
             us_each = (base_monotonic_us() - start) / (int64_t)embedded + 1;
         pthread_mutex_lock(&p->lock);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            set_bytes(p, taken[i]);
             taken[i]->state = SLOT_DONE;
+        }
         pthread_cond_signal(&p->done);
     }
     pthread_mutex_unlock(&p->lock);
@@ -140,9 +166,12 @@ lancelet_status pipeline_create(const index_work *work, int threads, pipeline **
 }
 
 /* head and tail are changed by the owner alone */
-bool pipeline_full(const pipeline *p)
+bool pipeline_full(pipeline *p)
 {
-    return p->tail - p->head == p->ring;
+    pthread_mutex_lock(&p->lock);
+    bool full = p->tail - p->head == p->ring || p->bytes >= BYTES_MOST;
+    pthread_mutex_unlock(&p->lock);
+    return full;
 }
 bool pipeline_empty(const pipeline *p)
 {
@@ -164,7 +193,9 @@ lancelet_status pipeline_submit(pipeline *p, index_job *job, lancelet_error *err
     }
     pthread_mutex_lock(&p->lock);
     size_t at = p->tail++ % p->ring;
+    p->slot[at].values = value_bytes(job);
     p->slot[at].job = *job;
+    set_bytes(p, &p->slot[at]);
     p->slot[at].state = work ? SLOT_WAITING : SLOT_DONE;
     if (work)
         pthread_cond_signal(&p->waiting);
@@ -195,6 +226,8 @@ bool pipeline_take(pipeline *p, int wait_ms, index_job *job)
     if (done) {
         *job = p->slot[at].job;
         p->slot[at].job = (index_job){0};
+        p->slot[at].values = 0;
+        set_bytes(p, &p->slot[at]);
         p->slot[at].state = SLOT_FREE;
         p->head++;
         if (p->next < p->head)

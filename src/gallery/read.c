@@ -6,6 +6,7 @@
 #include "gallery/gallery.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -230,10 +231,48 @@ lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size
 
 /* ---- paths ---- */
 
+enum { FORMS = 4 };
+
 typedef struct find_uri {
-    const char *forms[3]; /* ways to write what was asked for; NULL: none */
+    struct {
+        const char *uri; /* [n]; NULL: none */
+        size_t n;
+        bool container; /* its parts are meant too: "clip.mp4#t=3.000" */
+    } form[FORMS];      /* ways to write what was asked for */
     base_buffer *addresses;
 } find_uri;
+
+bool gallery_is_container(const char *uri)
+{
+    char part[64];
+    const char *fragment;
+    size_t length, n = strlen(uri), end = n < 32 ? n : 32; /* it is the name's ending that tells */
+    snprintf(part, sizeof part, "%s#t=0.000", uri + n - end);
+    if (source_uri_split(part, &length, &fragment) && length == end)
+        return true;
+    snprintf(part, sizeof part, "%s#row=0", uri + n - end);
+    return source_uri_split(part, &length, &fragment) && length == end;
+}
+
+static void add_form(find_uri *f, size_t i, const char *uri)
+{
+    if (!uri)
+        return;
+    f->form[i].uri = uri;
+    f->form[i].n = strlen(uri);
+    f->form[i].container = gallery_is_container(uri);
+}
+
+static bool is_form(const find_uri *f, const char *uri, size_t n)
+{
+    for (size_t i = 0; i < FORMS; i++) {
+        size_t length = f->form[i].n;
+        if (f->form[i].uri && n >= length && memcmp(uri, f->form[i].uri, length) == 0 &&
+            (n == length || (f->form[i].container && uri[length] == '#')))
+            return true;
+    }
+    return false;
+}
 
 static lancelet_status find_uri_batch(void *arg, const struct ArrowSchema *s, const struct ArrowArray *batch,
                                       lancelet_error *err)
@@ -243,16 +282,28 @@ static lancelet_status find_uri_batch(void *arg, const struct ArrowSchema *s, co
         size_t n;
         int64_t signed_address;
         const char *uri = arrow_bytes(s->children[0], batch->children[0], i, &n);
-        bool is = false;
-        for (size_t j = 0; j < 3 && uri && !is; j++)
-            is = f->forms[j] && strlen(f->forms[j]) == n && memcmp(f->forms[j], uri, n) == 0;
-        if (is && arrow_int(s->children[1], batch->children[1], i, &signed_address)) {
+        if (uri && is_form(f, uri, n) && arrow_int(s->children[1], batch->children[1], i, &signed_address)) {
             uint64_t address = (uint64_t)signed_address;
             if (!base_buffer_append(f->addresses, &address, sizeof address))
                 return base_fail_memory(err);
         }
     }
     return LANCELET_OK;
+}
+
+/* The uri of a part of a container whose path is not UTF-8: the path is encoded, the fragment is not. NULL: it is no part, or
+ * memory is out. */
+static char *encoded_part(const char *path)
+{
+    size_t length;
+    const char *fragment;
+    if (!source_uri_split(path, &length, &fragment))
+        return NULL;
+    char *container = base_strndup(path, length), *uri = container ? source_uri_from_path(container) : NULL;
+    char *part = uri ? base_format("%s#%s", uri, fragment) : NULL;
+    base_free(uri);
+    base_free(container);
+    return part;
 }
 
 lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
@@ -264,9 +315,15 @@ lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_bu
     char *expanded = gallery_expand_home(uri);
     char *absolute = expanded ? base_path_absolute(expanded) : NULL;
     char *as_uri = absolute ? source_uri_from_path(absolute) : NULL;
-    find_uri f = {{uri, absolute, as_uri}, addresses};
+    char *part = absolute ? encoded_part(absolute) : NULL;
+    find_uri f = {.addresses = addresses};
+    add_form(&f, 0, uri);
+    add_form(&f, 1, absolute);
+    add_form(&f, 2, as_uri);
+    add_form(&f, 3, part);
     lancelet_status status =
         as_uri ? gallery_scan(t, &column, 1, find_uri_batch, &f, NULL, err) : base_fail_memory(err);
+    base_free(part);
     base_free(as_uri);
     base_free(absolute);
     base_free(expanded);

@@ -66,8 +66,10 @@ static lancelet_status look_at_file(reembed_row *row, lancelet_error *err)
 {
     base_stat stat = {0};
     lancelet_error ignored;
-    char *path = row->uri ? source_path_from_uri(row->uri) : NULL;
-    lancelet_status status = path ? base_file_stat(path, &stat, &ignored) : LANCELET_OK;
+    char *path = NULL;
+    lancelet_status status = row->uri ? source_uri_file(row->uri, &path, &ignored) : LANCELET_OK;
+    if (status == LANCELET_OK && path)
+        status = base_file_stat(path, &stat, &ignored);
     base_free(path);
     if (status == LANCELET_MEMORY)
         return base_fail_memory(err);
