@@ -51,7 +51,7 @@ typedef struct picask_model_options {
  * in any case ("ViT-L-14/openai", "ViT-L/14", "ViT-L-14", "openai/clip-vit-large-patch14"), which is looked for in Hugging
  * Face's hub cache and in ~/.cache/clip; any other repository "org/name" of the hub cache that holds a CLIP; or a path that
  * starts with / ./ ../ or ~/: a file of weights, or a folder in Hugging Face's layout or with one .pt or .safetensors
- * file. NOT_FOUND says where to put it, or which name is near. Maps the file; weights are read when first used. Nothing is
+ * file. NOT_FOUND says how to get it, or which name is near. Maps the file; weights are read when first used. Nothing is
  * downloaded. */
 picask_status picask_model_open(const char *name, const picask_model_options *options, picask_model **out,
                                 picask_error *err);
@@ -68,7 +68,7 @@ const char *picask_model_about(const picask_model *model, const char *key);
 const char *const *picask_model_names(void);
 
 /* What is known of a model, here or not, as a JSON object: name, dim, bytes (of its file; of the published one where it is
- * not here), path (null: not here, and `put` says where it belongs), parameters, image_size, source, licence, recall, ...;
+ * not here), path (null: not here, and `put` says how to get it), parameters, image_size, source, licence, recall, ...;
  * of one that is here also format, architecture, preprocess, bytes_by_type and packed (the path of its packed form, or
  * null). *json is the caller's: picask_free. */
 picask_status picask_model_describe(const char *name, char **json, picask_error *err);
@@ -272,8 +272,8 @@ picask_status picask_parquet_open(const char *path, const char *const *columns, 
 picask_status picask_table_add(picask_table *table, const void *bytes, size_t n, const char *text, const char *uri,
                                int64_t *id, picask_error *err);
 
-/* Deletes the rows with these ids [n_ids] and these paths or uris [n_uris]; *removed counts them. NOT_FOUND names the
- * first that no row has; then nothing is deleted. */
+/* Deletes the rows with these ids [n_ids] and these paths or uris [n_uris] (that of a video or Parquet file: all its frames or
+ * rows); *removed counts them. NOT_FOUND names the first that no row has; then nothing is deleted. */
 picask_status picask_table_remove(picask_table *table, const int64_t *ids, size_t n_ids, const char *const *uris,
                                   size_t n_uris, uint64_t *removed, picask_error *err);
 /* Deletes the rows that meet a condition (lancelet.h says what that is); *removed counts them, 0: nothing was committed. */
@@ -424,8 +424,8 @@ picask_status picask_query_vector(picask_table *table, const picask_operand *ope
                                   picask_error *err);
 
 /* Rows by id [n], in that order (NOT_FOUND names the first that is missing); by path or uri (all that have it, NOT_FOUND
- * when none has); `n` random rows, by a seed, of those that meet a condition (NULL: of all), fewer where there are fewer.
- * *out is the caller's. */
+ * when none has; of a video or Parquet file all its frames or rows); `n` random rows, by a seed, of those that meet a
+ * condition (NULL: of all), fewer where there are fewer. *out is the caller's. */
 picask_status picask_rows_by_id(picask_table *table, const int64_t *ids, size_t n, picask_results **out,
                                 picask_error *err);
 picask_status picask_rows_by_uri(picask_table *table, const char *uri, picask_results **out, picask_error *err);

@@ -62,9 +62,9 @@ struct cli {
 extern const cli_command *const cli_commands[]; /* NULL-terminated; cli_index and its like stand in cmd_*.c */
 extern const cli_command cli_table_list, cli_table_info, cli_table_create, cli_table_drop, cli_table_delete, cli_table_update,
     cli_table_export, cli_table_versions, cli_table_restore, cli_table_tag, cli_table_optimize, cli_table_cleanup,
-    cli_table_verify, cli_table_reembed, cli_table_set_embedding;
+    cli_table_verify, cli_table_reembed, cli_table_set_embedding, cli_table_relocate;
 extern const cli_command cli_index, cli_search, cli_show_command, cli_sample, cli_ask, cli_embed, cli_remove,
-    cli_table, cli_model, cli_help;
+    cli_table, cli_model, cli_dataset, cli_help;
 
 /* Reads the whole command line. Returns 0, or 2 after a sentence on stderr. */
 int cli_parse(cli *c, const cli_command *const *commands, int argc, char **argv) MUST_CHECK;
@@ -77,17 +77,23 @@ int cli_number(const char *option, const char *value, int64_t min, int64_t max, 
 int cli_real(const char *option, const char *value, double *out) MUST_CHECK;
 /* "90s", "30m", "12h", "7d", "2w" or 0. */
 int cli_age(const char *option, const char *value, int64_t *us) MUST_CHECK;
+/* duration.c: "2s", "500ms", "1m", "1.5s", or a number of seconds, as microseconds from min_us to max_us. 0, or 2 after a
+ * sentence. */
+int cli_duration_option(const char *option, const char *value, int64_t min_us, int64_t max_us, int64_t *us) MUST_CHECK;
 /* Help (help.c). */
 void cli_print_help(void);
 void cli_print_command_help(const cli_command *command, const cli_command *parent);
-int cli_print_version(const cli *c);
 int cli_print_screen(cli *c);
+int cli_print_version(const cli *c); /* version.c */
 
 /* ---- where things lie (place.c) ---- */
 
 /* The database's folder by -d, PICASK_DB, .picask here or above, XDG_DATA_HOME; NULL after a sentence on stderr. */
 const char *cli_db(cli *c);
-/* What a person reads: a path or uri, cleaned, with ~ for the home folder; owned. NULL: memory is out. */
+/* Is it the uri of a video's frame? *length of what names the video, *ms from its start. NULL is none. */
+bool cli_frame(const char *uri, size_t *length, uint64_t *ms);
+/* What a person reads: a path or uri, cleaned, with ~ for the home folder, "clip.mp4 @ 00:01:23" of a frame; owned. NULL: memory
+ * is out. */
 char *cli_shown_path(const char *path_or_uri);
 /* The same for a sentence that holds paths. */
 char *cli_shown_sentence(const char *sentence);
@@ -231,16 +237,22 @@ int cli_show_option(cli_show *s, bool on, const char *value) MUST_CHECK;
 size_t cli_show_count(const cli *c, const cli_show *s, size_t on_terminal);
 
 /* Pictures as files (copy.c): each picture of the rows into a folder, nothing overwritten; one picture into a file, as PNG
- * or JPEG by the file's name where it is of another type. */
+ * or JPEG by the file's name where it is of another type. The pixels of a video's frame become a JPEG in a folder, and a PNG in
+ * a file whose name asks for nothing. */
 int cli_copy_pictures(const cli *c, picask_table *table, const picask_results *results,
                       const char *folder) MUST_CHECK;
 picask_status cli_write_picture(const char *path, const void *bytes, size_t n, picask_error *err) MUST_CHECK;
+/* Makes a picture of the pixels of a frame, which came as PPM: **bytes is picask_free's. Nothing happens to the picture of
+ * another row, and to one that the table keeps as it is to be. */
+picask_status cli_encode_frame(const picask_row *row, base_picture_type type, void **bytes, size_t *n, picask_error *err) MUST_CHECK;
 
 /* ---- asking and progress (confirm.c, progress.c) ---- */
 
 /* A clause ("this deletes ..."): on a terminal asks whether to go on; elsewhere --yes must have been given. 0: go on,
  * else the exit code. */
 int cli_confirm(bool yes, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+/* The same in the midst of a command that goes on without the removal. */
+int cli_confirm_removal(bool yes, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
 
 typedef struct cli_progress {
     const cli *c;
@@ -253,9 +265,11 @@ typedef struct cli_progress {
         uint64_t done;
     } window[16]; /* about a second apart: the rate is that of the last 15 s */
     size_t n_window;
+    bool bytes; /* the window counts bytes fetched, not items */
 } cli_progress;
 void cli_progress_start(cli_progress *p, const cli *c);
 void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total);
+void cli_progress_bytes(cli_progress *p, uint64_t done, uint64_t total); /* of a fetch */
 /* Takes the bar off so that a line can be printed. */
 void cli_progress_clear(cli_progress *p);
 /* A picture that could not be read: an object {member: name, "reason": ...} of p->unread with --json, and a sentence `what`
@@ -264,8 +278,18 @@ void cli_progress_unread(cli_progress *p, const char *member, const char *name, 
                          const char *reason);
 /* A sentence while the bar stands; level 1: with -v alone. */
 void cli_progress_note(cli_progress *p, int level, const char *sentence);
-/* The bar's text for a line of `columns`. */
+/* The bar's text for a line of `columns`; of a fetch in bytes. rate: a second, 0: unknown. */
 void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
+void cli_progress_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
+
+/* Fetches a model or data set by name (pull.c) with size and progress on stderr; *path (picask_free): where it lies. 0, or an
+ * exit code after a sentence. */
+int cli_fetch(cli *c, bool dataset, const char *name, char **path) MUST_CHECK;
+/* `model pull` and `dataset pull`: the operands one after the other; a line of stdout each, its folder or a JSON object. */
+int cli_pull(cli *c, bool dataset) MUST_CHECK;
+/* Before a command that may fetch the model: on a terminal asks, elsewhere needs `yes`. 0: the model is here now, or its name
+ * is one that the command itself will refuse. */
+int cli_need_model(cli *c, const char *name, bool yes) MUST_CHECK;
 
 /* ---- signals (signals.c) ---- */
 

@@ -57,6 +57,7 @@ const cli_command cli_remove = {
     NULL,
     NULL,
     "  picask remove 569\n"
-    "  picask remove ~/Pictures/blurred.jpg 12 13\n",
+    "  picask remove ~/Pictures/blurred.jpg 12 13\n"
+    "  picask remove clip.mp4    all its frames\n",
     run_remove,
 };

@@ -141,6 +141,8 @@ static picask_status draw_items(source *s, source_item *items, size_t n, size_t 
             source_item_free(&item);
             continue;
         }
+        base_free(item.bytes); /* a thousand pictures are not held: their uris bring them */
+        item.bytes = NULL;
         if (*count < n) {
             items[(*count)++] = item;
         } else {
@@ -201,7 +203,7 @@ static int draw_sheet_of_items(cli *c, const source_item *items, size_t n)
         base_free(bytes);
         if (status != LANCELET_OK) {
             view_lines_free(&cells[i]);
-            cli_say(c, "no picture of %s: %s", items[i].path, err.text);
+            cli_say(c, "no picture of %s: %s", items[i].uri, err.text);
         }
     }
     if (code == 0)

@@ -240,6 +240,29 @@ static picask_status search(picask_table *table, query *q, picask_results **out,
 
 /* ---- what is done with the rows ---- */
 
+/* The path of a row's picture, NULL where it has none (owned); of a part of a container that of the container, whose uri is
+ * *container (owned). */
+static char *path_of(const char *uri, char **container)
+{
+    size_t length;
+    const char *fragment;
+    if (source_uri_split(uri, &length, &fragment))
+        *container = base_strndup(uri, length);
+    return source_path_from_uri(*container ? *container : uri);
+}
+
+/* Did another part of the container stand before row i? */
+static bool named_before(const picask_results *results, size_t i, const char *container)
+{
+    size_t n = strlen(container);
+    for (size_t j = 0; j < i; j++) {
+        const char *uri = picask_results_row(results, j)->uri;
+        if (uri && strncmp(uri, container, n) == 0 && uri[n] == '#')
+            return true;
+    }
+    return false;
+}
+
 static int print_files(const cli *c, const query *q, const picask_results *results)
 {
     cli_text t = {0};
@@ -248,8 +271,13 @@ static int print_files(const cli *c, const query *q, const picask_results *resul
         if (!uri)
             continue;
         /* As bytes for a program; cleaned for a terminal, where NUL-ended names make no sense either. */
-        char *path = source_path_from_uri(uri), *clean = NULL;
-        const char *shown = path ? path : uri;
+        char *container = NULL, *path = path_of(uri, &container), *clean = NULL;
+        const char *shown = path ? path : container ? container : uri;
+        if (container && named_before(results, i, container)) {
+            base_free(path);
+            base_free(container);
+            continue;
+        }
         if (c->out.is_terminal) {
             clean = view_clean(shown, strlen(shown));
             shown = clean ? clean : "";
@@ -258,6 +286,7 @@ static int print_files(const cli *c, const query *q, const picask_results *resul
         cli_put_bytes(&t, q->nul ? "" : "\n", 1);
         base_free(clean);
         base_free(path);
+        base_free(container);
     }
     return cli_print(&t);
 }

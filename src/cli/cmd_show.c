@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "source/source.h"
 
@@ -88,10 +90,16 @@ static picask_status picture_of_source(const char *spec, int64_t at, void **byte
     if (status == LANCELET_OK && done)
         status =
             base_fail(err, LANCELET_NOT_FOUND, "%s has no picture %lld, counted from 0", spec, (long long)at);
-    if (status == LANCELET_OK)
-        status = source_read(item.uri, CLI_PICTURE_BYTES, &read, n, err);
-    if (status != LANCELET_OK && item.path && status != LANCELET_MEMORY)
-        base_error_prefix(err, "%s", item.path);
+    if (status == LANCELET_OK && item.bytes) {
+        read = item.bytes;
+        *n = item.n_bytes;
+        item.bytes = NULL;
+    } else if (status == LANCELET_OK) {
+        status = item.problem ? base_fail(err, LANCELET_IO, "%s", item.problem)
+                              : source_read(item.uri, CLI_PICTURE_BYTES, &read, n, err);
+        if (status != LANCELET_OK && status != LANCELET_MEMORY)
+            base_error_prefix(err, "%s", item.uri);
+    }
     source_item_free(&item);
     source_close(s);
     if (status == LANCELET_OK)
@@ -144,6 +152,14 @@ static int print_on_terminal(cli *c, picask_table *table, const picask_row *row,
     return printed ? printed : code;
 }
 
+/* Is the file to be what the pixels of a frame come as? Or a JPEG, which is made of them without the way over PNG. */
+static bool named_as_pixels(const char *path)
+{
+    const char *dot = strrchr(base_path_name(path), '.');
+    return dot && (strcasecmp(dot, ".ppm") == 0 || strcasecmp(dot, ".pnm") == 0 || strcasecmp(dot, ".jpg") == 0 ||
+                   strcasecmp(dot, ".jpeg") == 0);
+}
+
 static int write_file(const cli *c, picask_table *table, const picask_row *row, const show *s)
 {
     const char *path = s->output;
@@ -152,6 +168,10 @@ static int write_file(const cli *c, picask_table *table, const picask_row *row, 
     size_t n = 0;
     if (picture_of_row(table, row, s, &bytes, &n, &err) != LANCELET_OK)
         return cli_fail_error(&err);
+    if (!named_as_pixels(path) && cli_encode_frame(row, BASE_PICTURE_PNG, &bytes, &n, &err) != LANCELET_OK) {
+        picask_free(bytes);
+        return cli_fail_error(&err);
+    }
     int code = 0;
     if (strcmp(path, "-") == 0) {
         fwrite(bytes, 1, n, stdout);

@@ -4,8 +4,8 @@
 static const cli_command *const verbs[] = {
     &cli_table_list,    &cli_table_info,    &cli_table_create,        &cli_table_drop,
     &cli_table_delete,  &cli_table_update,  &cli_table_export,        &cli_table_versions,
-    &cli_table_restore, &cli_table_tag,     &cli_table_optimize,      &cli_table_cleanup,
-    &cli_table_verify,  &cli_table_reembed, &cli_table_set_embedding, NULL,
+    &cli_table_restore, &cli_table_tag,     &cli_table_relocate,      &cli_table_optimize,
+    &cli_table_cleanup, &cli_table_verify,  &cli_table_reembed,       &cli_table_set_embedding, NULL,
 };
 
 const cli_command cli_table = {

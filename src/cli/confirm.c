@@ -6,15 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-int cli_confirm(bool yes, const char *format, ...)
+/* refused: what is said after a no */
+static int ask(const char *refused, const char *format, va_list ap)
 {
-    if (yes)
-        return 0;
     char clause[2048];
-    va_list ap;
-    va_start(ap, format);
     vsnprintf(clause, sizeof clause, format, ap);
-    va_end(ap);
     char *shown = cli_shown_sentence(clause);
     if (!shown)
         return cli_fail("out of memory");
@@ -27,10 +23,32 @@ int cli_confirm(bool yes, const char *format, ...)
         if (!fgets(answer, sizeof answer, stdin))
             answer[0] = '\0';
         if (strcmp(answer, "y\n") != 0 && strcmp(answer, "Y\n") != 0 && strcmp(answer, "yes\n") != 0) {
-            fputs("nothing was changed\n", stderr);
+            fprintf(stderr, "%s\n", refused);
             code = CLI_NOTHING;
         }
     }
     base_free(shown);
+    return code;
+}
+
+int cli_confirm(bool yes, const char *format, ...)
+{
+    if (yes)
+        return 0;
+    va_list ap;
+    va_start(ap, format);
+    int code = ask("nothing was changed", format, ap);
+    va_end(ap);
+    return code;
+}
+
+int cli_confirm_removal(bool yes, const char *format, ...)
+{
+    if (yes)
+        return 0;
+    va_list ap;
+    va_start(ap, format);
+    int code = ask("nothing was removed", format, ap);
+    va_end(ap);
     return code;
 }

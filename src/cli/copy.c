@@ -29,9 +29,27 @@ static const char *ending_of(base_picture_type type)
     }
 }
 
+/* "clip@00-01-23.200.jpg"; owned */
+static char *name_of_frame(const char *uri, size_t length, uint64_t ms)
+{
+    char *video = base_strndup(uri, length), *path = video ? source_path_from_uri(video) : NULL;
+    const char *name = base_path_name(path ? path : video ? video : ""), *dot = strrchr(name, '.');
+    int stem = (int)(dot && dot != name ? dot - name : (ptrdiff_t)strlen(name));
+    char *out = video ? base_format("%.*s@%02llu-%02d-%02d.%03d.jpg", stem, name, (unsigned long long)(ms / 3600000),
+                                    (int)(ms / 60000 % 60), (int)(ms / 1000 % 60), (int)(ms % 1000))
+                      : NULL;
+    base_free(path);
+    base_free(video);
+    return out;
+}
+
 /* The file name that a copy gets: the picture's own, else its row's id; owned. */
 static char *name_of(const picask_row *row, const void *bytes, size_t n)
 {
+    size_t length;
+    uint64_t ms;
+    if (cli_frame(row->uri, &length, &ms))
+        return name_of_frame(row->uri, length, ms);
     char *path = row->uri ? source_path_from_uri(row->uri) : NULL;
     const char *name = path ? base_path_name(path) : "";
     char *out = *name && !strchr(name, '#')
@@ -112,6 +130,8 @@ int cli_copy_pictures(const cli *c, picask_table *table, const picask_results *r
         size_t n = 0;
         bool new_file = false;
         picask_status status = picask_row_picture(table, row, &bytes, &n, &err);
+        if (status == LANCELET_OK)
+            status = cli_encode_frame(row, BASE_PICTURE_JPEG, &bytes, &n, &err);
         char *name = status == LANCELET_OK ? name_of(row, bytes, n) : NULL;
         if (status == LANCELET_OK)
             status = name ? copy_one(folder, name, bytes, n, &new_file, &err) : base_fail_memory(&err);
@@ -146,19 +166,44 @@ static base_picture_type type_by_name(const char *path)
     return BASE_PICTURE_UNKNOWN;
 }
 
+/* The picture as a PNG or JPEG, appended to *out. */
+static picask_status convert(const void *bytes, size_t n, base_picture_type type, int quality, base_buffer *out, picask_error *err)
+{
+    base_picture picture = {0};
+    RETURN_IF_ERROR(image_decode(bytes, n, NULL, 0, &picture, NULL, err));
+    picask_status status = type == BASE_PICTURE_PNG ? image_write_png(&picture, out, err)
+                                                    : image_write_jpeg(&picture, quality, out, err);
+    base_picture_free(&picture);
+    return status;
+}
+
+picask_status cli_encode_frame(const picask_row *row, base_picture_type type, void **bytes, size_t *n, picask_error *err)
+{
+    size_t length;
+    uint64_t ms;
+    base_buffer out = {0};
+    if (!cli_frame(row->uri, &length, &ms) || base_picture_sniff(*bytes, *n) != BASE_PICTURE_PNM)
+        return LANCELET_OK;
+    picask_status status = convert(*bytes, *n, type, 95, &out, err);
+    if (status != LANCELET_OK) {
+        base_buffer_free(&out);
+        return status;
+    }
+    picask_free(*bytes);
+    *bytes = out.data;
+    *n = out.size;
+    return LANCELET_OK;
+}
+
 picask_status cli_write_picture(const char *path, const void *bytes, size_t n, picask_error *err)
 {
     base_picture_type wanted = type_by_name(path);
     if (wanted == BASE_PICTURE_UNKNOWN || wanted == base_picture_sniff(bytes, n))
         return base_file_replace(path, bytes, n, false, err);
-    base_picture picture = {0};
     base_buffer out = {0};
-    RETURN_IF_ERROR(image_decode(bytes, n, NULL, 0, &picture, NULL, err));
-    picask_status status = wanted == BASE_PICTURE_PNG ? image_write_png(&picture, &out, err)
-                                                      : image_write_jpeg(&picture, 92, &out, err);
+    picask_status status = convert(bytes, n, wanted, 92, &out, err);
     if (status == LANCELET_OK)
         status = base_file_replace(path, out.data, out.size, false, err);
-    base_picture_free(&picture);
     base_buffer_free(&out);
     return status;
 }

@@ -1,15 +1,13 @@
-/* help.c - help, made from the tables of commands and options, so that it lists what exists; --version; and the screen of
- * a bare `picask`. */
+/* help.c - help, made from the tables of commands and options, so that it lists what exists; and the screen of a bare
+ * `picask`. */
 #include "cli/cli.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/pool.h"
-
 const cli_command *const cli_commands[] = {
-    &cli_index,  &cli_search, &cli_show_command, &cli_sample, &cli_ask, &cli_embed,
-    &cli_remove, &cli_table,  &cli_model,        &cli_help,   NULL,
+    &cli_index,  &cli_search, &cli_show_command, &cli_sample,  &cli_ask,  &cli_embed,
+    &cli_remove, &cli_table,  &cli_model,        &cli_dataset, &cli_help, NULL,
 };
 
 static void put_everywhere(void)
@@ -168,18 +166,6 @@ void cli_print_command_help(const cli_command *command, const cli_command *paren
     fputs("\n", stdout);
     put_paragraphs(command->text);
     put_paragraphs("\nAnd -d DIR, -t TABLE, -m MODEL, --threads N, --json, -q, -v as in picask help.\n");
-}
-
-int cli_print_version(const cli *c)
-{
-    printf("picask %s\n", PICASK_VERSION);
-    if (c->verbose) {
-        printf("cpu      %s, %d thread%s\n", base_isa_name(base_isa_level()), base_cpu_count(),
-               base_cpu_count() == 1 ? "" : "s");
-        printf("modules  none in this version\n");
-        printf("reads    JPEG, PNG, WebP, GIF, BMP, PNM\n");
-    }
-    return cli_finish_output();
 }
 
 /* ---- picask alone ---- */

@@ -380,13 +380,5 @@ const char *cli_duration(double seconds, char out[32])
 
 const char *cli_size(uint64_t bytes, char out[32])
 {
-    static const char *const unit[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
-    double v = (double)bytes;
-    int u = 0;
-    while (v >= 999.5 && u < 6) {
-        v /= 1000;
-        u++;
-    }
-    snprintf(out, 32, u > 0 && v < 9.95 ? "%.1f %s" : "%.0f %s", v, unit[u]);
-    return out;
+    return base_format_bytes(bytes, out);
 }

@@ -102,15 +102,35 @@ char *cli_shown_sentence(const char *sentence)
     return clean;
 }
 
+bool cli_frame(const char *uri, size_t *length, uint64_t *ms)
+{
+    const char *fragment;
+    double seconds;
+    if (!uri || !source_uri_split(uri, length, &fragment) || strncmp(fragment, "t=", 2) != 0 ||
+        !base_parse_double(fragment + 2, strlen(fragment + 2), &seconds) || !(seconds >= 0 && seconds < 1e12))
+        return false;
+    *ms = (uint64_t)(seconds * 1000 + 0.5);
+    return true;
+}
+
 char *cli_shown_path(const char *path_or_uri)
 {
-    char *path = strncmp(path_or_uri, "file://", 7) == 0 ? source_path_from_uri(path_or_uri) : NULL;
-    const char *p = path ? path : path_or_uri;
-    size_t n = 0;
+    char time[32] = "";
+    size_t length, n = 0;
+    uint64_t ms;
     const char *home = home_folder(&n);
-    char *short_path = home && strncmp(p, home, n) == 0 && (p[n] == '/' || !p[n]) ? base_format("~%s", p + n)
-                                                                                  : base_strdup(p);
+    if (cli_frame(path_or_uri, &length, &ms))
+        snprintf(time, sizeof time, " @ %02llu:%02d:%02d", (unsigned long long)(ms / 3600000), (int)(ms / 60000 % 60),
+                 (int)(ms / 1000 % 60));
+    else
+        length = strlen(path_or_uri);
+    char *whole = base_strndup(path_or_uri, length);
+    char *path = whole && strncmp(whole, "file://", 7) == 0 ? source_path_from_uri(whole) : NULL;
+    const char *p = path ? path : whole;
+    bool below = p && home && strncmp(p, home, n) == 0 && (p[n] == '/' || !p[n]);
+    char *short_path = p ? base_format("%s%s%s", below ? "~" : "", below ? p + n : p, time) : NULL;
     base_free(path);
+    base_free(whole);
     char *clean = short_path ? view_clean(short_path, strlen(short_path)) : NULL;
     base_free(short_path);
     return clean;
@@ -203,9 +223,7 @@ int cli_row_name(const char *operand, bool *is_id, int64_t *id, char **uri)
     if (strstr(operand, "://")) {
         *uri = base_strdup(operand);
     } else {
-        char *absolute = base_path_absolute(operand);
-        *uri = absolute ? source_uri_from_path(absolute) : NULL;
-        base_free(absolute);
+        *uri = base_path_absolute(operand); /* as a uri too where it is not UTF-8: the library looks for both */
     }
     return *uri ? 0 : cli_fail("out of memory");
 }

@@ -1,6 +1,6 @@
-/* progress.c - the bar of an index run: on a terminal's stderr only, one line drawn over itself, taken off whenever a
- * sentence is printed. The rate is that of the last fifteen seconds, because what is unchanged passes much faster than
- * what is embedded. */
+/* progress.c - the bar of an index run or of a fetch: on a terminal's stderr only, one line drawn over itself, taken off
+ * whenever a sentence is printed. The rate is that of the last fifteen seconds, because what is unchanged passes much faster
+ * than what is embedded, and a network's speed changes. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -30,6 +30,26 @@ static void put_left(cli_text *t, double seconds)
         cli_putf(t, "  %ld:%02ld left", s / 60, s % 60);
 }
 
+/* "embedding  ####------  tail", the bar as wide as the line lets it be; takes the tail over. */
+static void put_bar(const char *head, double share, cli_text *tail, size_t columns, base_buffer *out)
+{
+    size_t used = strlen(head) + tail->b.size + 4;
+    size_t bar = columns > used + 1 ? columns - used - 1 : 0; /* the last column stays free */
+    if (bar > 23)
+        bar = 23;
+    cli_text t = {0};
+    cli_putf(&t, "%s  ", head);
+    if (bar >= 5) {
+        size_t full = (size_t)(share * (double)bar + 0.5);
+        for (size_t i = 0; i < bar; i++)
+            cli_put(&t, i < full ? "#" : "-");
+        cli_put(&t, "  ");
+    }
+    cli_put_bytes(&t, (const char *)tail->b.data, tail->b.size);
+    base_buffer_free(&tail->b);
+    *out = t.b;
+}
+
 void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out)
 {
     char a[32], b[32];
@@ -42,28 +62,34 @@ void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns
         cli_putf(&tail, rate < 10 ? "  %.1f/s" : "  %.0f/s", rate);
     if (rate > 0 && done < total)
         put_left(&tail, (double)(total - done) / rate);
-    size_t used = strlen("embedding  ") + tail.b.size + 2;
-    size_t bar = columns > used + 1 ? columns - used - 1 : 0; /* the last column stays free */
-    if (bar > 23)
-        bar = 23;
-    cli_text t = {0};
-    cli_put(&t, "embedding  ");
-    if (bar >= 5) {
-        size_t full = (size_t)(share * (double)bar + 0.5);
-        for (size_t i = 0; i < bar; i++)
-            cli_put(&t, i < full ? "#" : "-");
-        cli_put(&t, "  ");
-    }
-    cli_put_bytes(&t, (const char *)tail.b.data, tail.b.size);
-    base_buffer_free(&tail.b);
-    *out = t.b;
+    put_bar("embedding", share, &tail, columns, out);
 }
 
-void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total)
+void cli_progress_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out)
 {
-    if (!p->c->message.is_terminal || p->c->quiet || p->c->json)
-        return;
+    char a[32], b[32];
+    cli_text tail = {0};
+    if (done > total)
+        total = done;
+    double share = total ? (double)done / (double)total : 0;
+    cli_putf(&tail, "%s/%s  %.0f %%", cli_size(done, a), cli_size(total, b), 100 * share);
+    if (rate > 0)
+        cli_putf(&tail, "  %s/s", cli_size((uint64_t)rate, a));
+    if (rate > 0 && done < total)
+        put_left(&tail, (double)(total - done) / rate);
+    put_bar("fetching", share, &tail, columns, out);
+}
+
+/* Of the last fifteen seconds; 0: not known yet. A run that fetches and embeds by turns is measured anew at each turn. */
+static double rate_of(cli_progress *p, bool bytes, uint64_t done)
+{
     int64_t now = base_monotonic_us();
+    if (bytes != p->bytes || done < p->window[0].done) {
+        p->bytes = bytes;
+        p->n_window = 1;
+        p->window[0].us = now;
+        p->window[0].done = done;
+    }
     if (now - p->window[p->n_window - 1].us >= 1000000) {
         if (p->n_window == WINDOW)
             memmove(p->window, p->window + 1, (--p->n_window) * sizeof p->window[0]);
@@ -71,18 +97,34 @@ void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total)
         p->window[p->n_window++].done = done;
     }
     double seconds = (double)(now - p->window[0].us) / 1e6;
-    double rate =
-        seconds > 0.5 && done > p->window[0].done ? (double)(done - p->window[0].done) / seconds : 0;
+    return seconds > 0.5 && done > p->window[0].done ? (double)(done - p->window[0].done) / seconds : 0;
+}
+
+static void draw(cli_progress *p, bool bytes, uint64_t done, uint64_t total)
+{
+    if (!p->c->message.is_terminal || p->c->quiet || p->c->json)
+        return;
+    double rate = rate_of(p, bytes, done);
     base_buffer line = {0};
     view_terminal terminal;
     view_terminal_get(2, &terminal); /* the window may have changed its size */
-    cli_progress_bar(done, total, rate, (size_t)terminal.columns, &line);
+    (bytes ? cli_progress_bytes_bar : cli_progress_bar)(done, total, rate, (size_t)terminal.columns, &line);
     char *text = base_buffer_to_string(&line);
     if (text)
         fprintf(stderr, "\r%s\033[K", text);
     fflush(stderr);
     base_free(text);
     p->drawn = true;
+}
+
+void cli_progress_update(cli_progress *p, uint64_t done, uint64_t total)
+{
+    draw(p, false, done, total);
+}
+
+void cli_progress_bytes(cli_progress *p, uint64_t done, uint64_t total)
+{
+    draw(p, true, done, total);
 }
 
 void cli_progress_clear(cli_progress *p)

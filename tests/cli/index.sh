@@ -99,3 +99,55 @@ printf 'no picture' >"$hostile"
 clean() { expect_status 1 "$PICASK" index "$T/hostile" -t hostile || expect_status 0 "$PICASK" index "$T/hostile" -t hostile
     no_controls "$T/err" && no_controls "$T/out"; }
 ok "control characters in a file's name never reach the terminal" clean
+
+# ---- folders that change ----
+mkdir -p "$T/grow/sub"
+for f in 000000000285 000000252332 000000377575 000000408805; do cp "$T/pictures/$f.jpg" "$T/grow/sub/"; done
+"$PICASK" index -q "$T/grow" -t grow
+rows() { "$PICASK" table list --json >"$T/rows" && json_lines "$T/rows" "[r['rows'] for r in rows if r['name'] == '$1'] == [$2]"; }
+prune_asks() {
+    rm "$T/grow/sub/000000000285.jpg"
+    expect_status 2 "$PICASK" index --prune -t grow && contains "$(cat "$T/err")" "--prune removes 1 of the 4 rows of 'grow', whose files are gone; there is no terminal to ask on: add --yes" && rows grow 4
+}
+ok "--prune of more than a tenth needs --yes where there is no terminal" prune_asks
+prune_yes() {
+    expect_status 0 "$PICASK" index --prune --yes -t grow && contains "$(cat "$T/out")" "3 unchanged · 0 moved · 1 removed" && rows grow 3
+}
+ok "--prune --yes removes the row, and the summary says so" prune_yes
+prune_json() {
+    rm "$T/grow/sub/000000252332.jpg"
+    expect_status 0 "$PICASK" index "$T/grow" --prune --yes --json -t grow && json_lines "$T/out" 'rows[-1]["removed"] == 1 and rows[-1]["unchanged"] == 2'
+}
+ok "--prune --json counts what was removed" prune_json
+unplugged() {
+    mv "$T/grow" "$T/away" && mkdir "$T/grow"
+    "$PICASK" index --prune --yes -t grow >"$T/out" 2>"$T/err"
+    contains "$(cat "$T/err")" "$T/grow" && rows grow 2 && rmdir "$T/grow" || return 1
+    expect_status 2 "$PICASK" index --prune --yes -t grow && contains "$(cat "$T/err")" "is not there" && rows grow 2
+    mv "$T/away" "$T/grow"
+}
+ok "an empty or missing folder prunes nothing" unplugged
+if have_terminal; then
+    prune_no() {
+        rm "$T/grow/sub/000000377575.jpg"
+        echo n | script -qec "stty cols 100; '$PICASK' index --prune -t grow" /dev/null >"$T/typed" 2>&1
+        contains "$(cat "$T/typed")" "whose files are gone; go on? [y/N]" && contains "$(cat "$T/typed")" "nothing was removed" && rows grow 2
+    }
+    ok "on a terminal --prune asks, and a no removes nothing" prune_no
+    better() {
+        terminal 80 24 "'$PICASK' index '$T/pictures/000000000285.jpg' -t better" && contains "$(cat "$T/out")" "picask table reembed -m ViT-B-32 -t better  (605 MB)"
+        awk 'length($0) > 80 && !/Indexed/ { print; bad = 1 } END { exit bad }' "$T/out"
+    }
+    ok "a first run on a terminal names a better model and what it takes to fetch" better
+else
+    skip "on a terminal --prune asks, and a no removes nothing" "no terminal can be made here"
+fi
+ok "--append and --prune exclude each other" says 2 "--append looks for nothing" "$PICASK" index . --append --prune
+ok "--every takes a time" says 2 "--every takes a time like 2s" "$PICASK" index . --every soon
+ok "--every takes no time that is none" says 2 "--every takes a time from" "$PICASK" index . --every 0s
+ok "a data set of the hub without its scheme is told how it is written" says 2 \
+    "vipul/gta is not there; a data set of the hub is written hf://datasets/vipul/gta" "$PICASK" index vipul/gta
+plain() { says 2 "is not there; a source is a picture, a video" "$PICASK" index vipul/gta.jpg; }
+ok "a file that is not there is no data set" plain
+offline() { HF_HUB_OFFLINE=1 says 2 "HF_HUB_OFFLINE forbids to fetch it" "$PICASK" index hf://datasets/vipul/gta -t hub; }
+ok "a data set that is not here while the hub may not be asked is exit code 2" offline

@@ -24,11 +24,13 @@ has_every_file() {
     Darwin) shared="libpicask.0.dylib libpicask.dylib liblancelet.0.dylib liblancelet.dylib" ;;
     *) shared="libpicask.so.0 libpicask.so liblancelet.so.0 liblancelet.so" ;;
     esac
+    modules=$(cd "$BUILD/lib" && for m in *.so; do [ ! -f "$m" ] || echo "picask/$m"; done)
     {
-        for f in libpicask.a liblancelet.a $shared pkgconfig/picask.pc pkgconfig/lancelet.pc; do echo "$lib/$f"; done
+        for f in libpicask.a liblancelet.a $shared $modules pkgconfig/picask.pc pkgconfig/lancelet.pc; do echo "$lib/$f"; done
         for f in bin/picask include/picask.h include/lancelet.h share/man/man1/picask.1 \
             share/bash-completion/completions/picask share/doc/picask/copyright \
             share/picask/models/mini-1.safetensors; do echo "$prefix/$f"; done
+        [ ! -f "$BUILD/libexec/picask/decode" ] || echo "$prefix/libexec/picask/decode"
     } | sort >"$T/expected"
     find "$T/root" -type f -o -type l | sort >"$T/found"
     diff "$T/expected" "$T/found"
@@ -40,6 +42,13 @@ finds_its_model() {
     contains "$(cat "$T/out")" "$prefix/share/picask/models/mini-1.safetensors"
 }
 ok "the installed program finds its model in share/picask" finds_its_model
+
+parts_of() { sed -n 's/^\(modules\|reads\)  *//p'; }
+finds_its_parts() {
+    [ -d "$lib/picask" ] || return 1
+    same "$("$program" --version -v | parts_of)" "$("$PICASK" --version -v | parts_of)"
+}
+ok "the installed program finds its modules and its decode program" finds_its_parts
 
 # the second column of nm may be an address or missing; the name is the last
 names_of() { nm "$@" 2>/dev/null | awk 'NF >= 2 && $(NF - 1) ~ /^[TDBRSCVWu]$/ { sub(/@.*/, "", $NF); print $NF }' | sed 's/^_//'; }
@@ -190,6 +199,13 @@ deb_is_whole() {
     for p in libc6 libjpeg libpng16 libwebp libgif libexif libzstd liblz4 libjansson libnettle libunistring; do
         contains "$depends" $p || return 1
     done
+    recommends=$(dpkg-deb -f "$deb" Recommends)
+    for part in http:libcurl snappy:libsnappy video:libavformat; do
+        [ ! -f "$BUILD/lib/${part%:*}.so" ] || { [ -f "$T/deb/usr/lib/picask/${part%:*}.so" ] && contains "$recommends" "${part#*:}" &&
+            lacks "$depends" "${part#*:}"; } || return 1
+    done
+    lacks "$recommends" libc6 || return 1
+    same "$("$T/deb/usr/bin/picask" --version -v | parts_of)" "$("$PICASK" --version -v | parts_of)" || return 1
     expect_status 0 "$T/deb/usr/bin/picask" model info mini || return 1
     contains "$(cat "$T/out")" "$T/deb/usr/share/picask/models/mini-1.safetensors"
 }

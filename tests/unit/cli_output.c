@@ -142,6 +142,25 @@ static void the_bar_gives_way_to_the_numbers_on_a_narrow_terminal(void **state)
     expect_bar(1, 2, 1, 50, "embedding  #####----  1/2  50 %  1.0/s  0:01 left");
 }
 
+static void expect_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, const char *expected)
+{
+    base_buffer b = {0};
+    cli_progress_bytes_bar(done, total, rate, columns, &b);
+    char *text = base_buffer_to_string(&b);
+    assert_string_equal(text, expected);
+    base_free(text);
+}
+
+static void the_bar_of_a_fetch_counts_bytes(void **state)
+{
+    (void)state;
+    expect_bytes_bar(425000000, 1700000000, 10000000, 100,
+                     "fetching  ######-----------------  425 MB/1.7 GB  25 %  10 MB/s  2:08 left");
+    expect_bytes_bar(0, 1700000000, 0, 100, "fetching  -----------------------  0 bytes/1.7 GB  0 %");
+    expect_bytes_bar(2000, 1000, 0, 100, "fetching  #######################  2.0 KB/2.0 KB  100 %");
+    expect_bytes_bar(1000, 2000, 100, 50, "fetching  1.0 KB/2.0 KB  50 %  100 bytes/s  0:10 left");
+}
+
 static void a_sentence_shows_the_home_folder_as_a_tilde(void **state)
 {
     (void)state;
@@ -171,6 +190,7 @@ int main(void)
         cmocka_unit_test(sizes_choose_their_unit),
         cmocka_unit_test(the_bar_shows_share_rate_and_time_left),
         cmocka_unit_test(the_bar_gives_way_to_the_numbers_on_a_narrow_terminal),
+        cmocka_unit_test(the_bar_of_a_fetch_counts_bytes),
         cmocka_unit_test(a_sentence_shows_the_home_folder_as_a_tilde),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
