@@ -63,6 +63,16 @@ static inline const char *scratch_folder(void)
     return path;
 }
 
+/* FOLDER/NAME, in one of 32 buffers that take turns. */
+static inline const char *path_in(const char *folder, const char *name)
+{
+    static char path[32][4400];
+    static int next;
+    char *p = path[next++ % 32];
+    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    return p;
+}
+
 /* Skips the running test and says why, for the runner: "this CPU has no avx512bf16", "shared data is not here". */
 #define skip_because(reason)                                                                                           \
     do {                                                                                                               \

@@ -12,11 +12,7 @@ static char scratch[4096];
 
 static const char *at(const char *name)
 {
-    static char path[8][4400];
-    static int next;
-    char *p = path[next++ % 8];
-    snprintf(p, sizeof path[0], "%s/%s", scratch, name);
-    return p;
+    return path_in(scratch, name);
 }
 
 static int fresh(void **state)

@@ -18,11 +18,7 @@ static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NU
 
 static const char *at(const char *name)
 {
-    static char path[32][4400];
-    static int next;
-    char *p = path[next++ % 32];
-    snprintf(p, sizeof path[0], "%s/%s", scratch, name);
-    return p;
+    return path_in(scratch, name);
 }
 
 static int fresh(void **state)

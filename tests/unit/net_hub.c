@@ -12,11 +12,7 @@ static lancelet_error error;
 
 static const char *at(const char *name)
 {
-    static char path[32][4400];
-    static int next;
-    char *p = path[next++ % 32];
-    snprintf(p, sizeof path[0], "%s/%s", scratch, name);
-    return p;
+    return path_in(scratch, name);
 }
 
 static int fresh(void **state)
@@ -354,9 +350,17 @@ static void offline_what_is_not_cached_is_named(void **state)
     const hub_repository r = {false, "org/pics", "v1"};
     hub_files f;
     char wanted[5000];
-    snprintf(wanted, sizeof wanted, "model org/pics@v1 is not in the hub's cache (%s), and HF_HUB_OFFLINE forbids to fetch it",
+    snprintf(wanted, sizeof wanted, "model org/pics@v1 is not in the hub's cache (%s); fetch it: picask model pull org/pics",
              at("hf/hub/models--org--pics"));
     assert_int_equal(hub_list(&r, true, NULL, &f, &error), LANCELET_NOT_FOUND);
+    assert_string_equal(error.text, wanted);
+    const hub_repository pictures = {true, "org/pics", "v1"};
+    snprintf(wanted, sizeof wanted,
+             "data set org/pics@v1 is not in the hub's cache (%s), and HF_HUB_OFFLINE forbids to fetch it; without that: picask dataset "
+             "pull org/pics@v1",
+             at("hf/hub/datasets--org--pics"));
+    setenv("HF_HUB_OFFLINE", "on", 1);
+    assert_int_equal(hub_list(&pictures, false, NULL, &f, &error), LANCELET_NOT_FOUND);
     assert_string_equal(error.text, wanted);
 }
 

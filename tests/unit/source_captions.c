@@ -1,9 +1,8 @@
 /* source_captions.c - CSV, TSV and JSONL of captions become items with columns. */
-#include "support.h"
+#include "source_support.h"
 
 #include "base/fault.h"
 #include "base/file.h"
-#include "source/source.h"
 
 static char root[4096];
 
@@ -32,57 +31,9 @@ static const char *write_file(const char *name, const char *text, size_t n)
     return path;
 }
 
-static void append_value(base_buffer *out, const source_column *column, const source_value *v)
-{
-    bool ok = base_buffer_printf(out, "|%s:", column->name);
-    if (v->null)
-        ok = ok && base_buffer_append_string(out, "null");
-    else if (column->format[0] == 'l')
-        ok = ok && base_buffer_printf(out, "int %lld", (long long)v->i);
-    else if (column->format[0] == 'g')
-        ok = ok && base_buffer_printf(out, "double %g", v->d);
-    else if (column->format[0] == 'b')
-        ok = ok && base_buffer_printf(out, "bool %lld", (long long)v->i);
-    else
-        ok = ok && base_buffer_printf(out, "utf8 %.*s", (int)v->n, v->s);
-    assert_true(ok);
-}
-
-/* Each item as `path=caption|column:type value...|(problem)` and a semicolon; newlines in captions as '/'. */
-static char *describe(const char *path, const source_options *options)
-{
-    source *s;
-    source_item item;
-    bool done;
-    lancelet_error err;
-    base_buffer out = {0};
-    const source_column *columns;
-    assert_ok(source_open(path, options, &s, &err), err);
-    size_t n = source_columns(s, &columns);
-    assert_true(base_buffer_append_string(&out, ""));
-    for (;;) {
-        assert_ok(source_next(s, &item, &done, &err), err);
-        if (done)
-            break;
-        size_t skip_root = strncmp(item.path, root, strlen(root)) == 0 ? strlen(root) + 1 : 0;
-        for (char *c = item.caption; c && *c; c++)
-            if (*c == '\n')
-                *c = '/';
-        assert_true(base_buffer_printf(&out, "%s=%s", item.path + skip_root, item.caption ? item.caption : "-"));
-        for (size_t i = 0; i < n; i++)
-            append_value(&out, &columns[i], &item.values[i]);
-        if (item.problem)
-            assert_true(base_buffer_printf(&out, "|(%s)", item.problem));
-        assert_true(base_buffer_append_string(&out, ";"));
-        source_item_free(&item);
-    }
-    source_close(s);
-    return base_buffer_to_string(&out);
-}
-
 static void expect_with(const source_options *options, const char *name, const char *text, const char *expected)
 {
-    char *got = describe(write_file(name, text, strlen(text)), options);
+    char *got = describe_items(write_file(name, text, strlen(text)), root, options);
     assert_string_equal(got, expected);
     base_free(got);
 }
