@@ -240,7 +240,8 @@ $(VENV)/ready: tests/requirements.txt
 check: setup-test
 	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
 	$(Q)$(VENV)/bin/python tests/run
-# All of check, its heavy tests too, and every test again under ASan and UBSan (Python itself leaks: not looked for there).
+# All of check, its heavy tests too, and every test again under ASan and UBSan (Python itself leaks: not looked for there; the C++
+# library is there from the start, so that ASan sees the exceptions that pyarrow throws).
 MORE_PEERS = pylance==14.0.2 duckdb==1.5.5 duckdb-extension-lance==1.5.5 lance-ray==0.5.0 ray==2.60.0 polars==2.1.0
 check-all: setup-test
 	$(Q)$(MAKE) --no-print-directory all unit fuzzers examples $(VENV)/ready
@@ -252,7 +253,7 @@ check-san: $(VENV)/ready
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind unit
 	$(Q)python3 tests/run --build build/san --kind fuzz
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 python3 tests/run --build build/san --kind cli
-	$(Q)LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(VENV)/bin/python tests/run --build build/san --kind peers
+	$(Q)LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 $(VENV)/bin/python tests/run --build build/san --kind peers
 
 # kill -9 at random moments of index, remove and table delete, beside other writers
 RUNS ?= 200

@@ -1,5 +1,8 @@
 /* csv.c - records of CSV (RFC 4180) and TSV. Lenient where the RFC is silent, as Python's csv module is: a quote inside
- * an unquoted field is an ordinary character, text behind a closing quote is kept. Lines end with LF or CR LF. */
+ * an unquoted field is an ordinary character, text behind a closing quote is kept. Lines end with LF or CR LF.
+ * TSV is written without quotes by some (whose captions may begin with one) and with those of CSV by pandas and Python: a field
+ * in quotes is one that ends with its closing quote, and that has no tab in it where it has newlines, so that a caption with a
+ * lone quote cannot swallow the lines behind it. */
 #include "base/csv.h"
 
 #include <string.h>
@@ -102,6 +105,29 @@ static lancelet_status quoted_field(base_csv *c, size_t *line, lancelet_error *e
     return plain_field(c) ? LANCELET_OK : base_fail_memory(err);
 }
 
+/* Is the field at hand, of a TSV, in quotes? */
+static bool tsv_quoted(const base_csv *c)
+{
+    bool tab = false, newline = false;
+    size_t i = c->at + 1;
+    if (c->at >= c->n || c->text[c->at] != '"')
+        return false;
+    for (; i < c->n; i++) {
+        tab = tab || c->text[i] == '\t';
+        newline = newline || c->text[i] == '\n';
+        if (tab && newline)
+            return false;
+        if (c->text[i] == '"') {
+            if (i + 1 >= c->n || c->text[i + 1] != '"')
+                break;
+            i++;
+        }
+    }
+    if (i >= c->n)
+        return false;
+    return i + 1 >= c->n || c->text[i + 1] == '\t' || line_end(c, i + 1) > 0;
+}
+
 lancelet_status base_csv_next(base_csv *c, bool *done, lancelet_error *err)
 {
     size_t line = c->next_line;
@@ -122,12 +148,13 @@ lancelet_status base_csv_next(base_csv *c, bool *done, lancelet_error *err)
     *done = false;
     for (;;) {
         size_t start = c->scratch.size;
-        if (c->separator == '\t') {
-            if (!escaped_field(c))
-                return base_fail_memory(err);
-        } else if (c->at < c->n && c->text[c->at] == '"') {
+        bool quoted = c->separator == '\t' ? tsv_quoted(c) : c->at < c->n && c->text[c->at] == '"';
+        if (quoted) {
             c->at++;
             RETURN_IF_ERROR(quoted_field(c, &line, err));
+        } else if (c->separator == '\t') {
+            if (!escaped_field(c))
+                return base_fail_memory(err);
         } else if (!plain_field(c)) {
             return base_fail_memory(err);
         }

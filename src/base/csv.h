@@ -1,5 +1,5 @@
-/* csv.h - CSV as RFC 4180 has it (quotes, doubled quotes, newlines in quotes, CR LF) and TSV (tabs, no quoting;
- * \t \n \\ escapes as picask writes them). UTF-8 with or without byte order mark. */
+/* csv.h - CSV as RFC 4180 has it (quotes, doubled quotes, newlines in quotes, CR LF) and TSV (tabs; fields in
+ * quotes as CSV has them, else \t \n \\ escapes as picask writes them). UTF-8 with or without byte order mark. */
 #ifndef BASE_CSV_H
 #define BASE_CSV_H
 

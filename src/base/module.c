@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/os.h"
 
 #ifndef PICASK_MODULES
 #define PICASK_MODULES "/usr/local/lib/picask"
@@ -35,11 +36,14 @@ static const base_host host = {sizeof host, base_alloc, base_realloc, base_free,
 static lancelet_status find(const char *const *below, const char *name, const char *installed, char **path, lancelet_error *err)
 {
     Dl_info info;
-    char *folder = NULL;
+    char program[4096], *folder = NULL;
     *path = NULL;
     bool library = dladdr((const void *)&modules, &info) != 0 && info.dli_fname &&
                    strncmp(base_path_name(info.dli_fname), "libpicask", 9) == 0;
-    folder = library ? base_path_parent(info.dli_fname) : base_program_folder();
+    const char *here = library ? info.dli_fname : base_os_program_path(program, sizeof program) ? program : NULL;
+    folder = here ? base_path_parent(here) : NULL;
+    if (here && !folder)
+        return base_fail_memory(err);
     for (size_t i = 0; (folder && below[i]) || !*path; i++) {
         bool last = !folder || !below[i];
         base_stat stat;
@@ -62,17 +66,25 @@ static lancelet_status find(const char *const *below, const char *name, const ch
 
 static lancelet_status fail_missing(const char *what, const char *name, const char *packages, lancelet_error *err)
 {
-    return base_fail(err, LANCELET_UNSUPPORTED, "%s needs picask's part '%s', which is not installed: make FULL=1 builds it (packages: %s)",
+    return base_fail(err, LANCELET_UNSUPPORTED,
+                     "%s needs picask's part '%s', which is not installed: picask's package brings it, and make demo FULL=1 builds it "
+                     "(packages: %s)",
                      what, name, packages);
 }
 
-static lancelet_status open_file(const char *path, const char *name, int version, const void **table, lancelet_error *err)
+lancelet_status base_module_fail_library(const char *what, const char *name, const char *packages, const char *why, lancelet_error *err)
+{
+    return base_fail(err, LANCELET_UNSUPPORTED,
+                     "%s needs picask's part '%s', which cannot be opened (%.300s): install what picask's package recommends, or: %s", what,
+                     name, why && *why ? why : "no reason given", packages);
+}
+
+static lancelet_status open_file(const char *path, const char *name, int version, const char *what, const char *packages,
+                                 const void **table, lancelet_error *err)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        const char *why = dlerror();
-        return base_fail(err, LANCELET_UNSUPPORTED, "the module '%s' cannot be opened: %s", name, why ? why : "no reason given");
-    }
+    if (!library)
+        return base_module_fail_library(what, name, packages, dlerror(), err);
     base_module_function *function;
     void *symbol = dlsym(library, "picask_module");
     memcpy(&function, &symbol, sizeof function); /* ISO C knows no cast from an object's to a function's pointer */
@@ -104,7 +116,7 @@ static lancelet_status open_module(const char *name, int version, const char *wh
     if (status == LANCELET_OK && modules.n == MAX_MODULES)
         status = base_fail(err, LANCELET_LIMIT, "more than %d modules", MAX_MODULES);
     if (status == LANCELET_OK)
-        status = open_file(path, name, version, table, err);
+        status = open_file(path, name, version, what, packages, table, err);
     base_free(path);
     if (status == LANCELET_OK)
         modules.module[modules.n++] = (opened){name, *table};

@@ -26,6 +26,8 @@ typedef const void *base_module_function(const base_host *host, int version);
  * is not, is one sentence: what needs it ("reading video"), and `packages`, the Debian packages that it takes. */
 lancelet_status base_module_open(const char *name, int version, const char *what, const char *packages, const void **table,
                                  lancelet_error *err) MUST_CHECK;
+/* UNSUPPORTED, of a part that is there but not its library: `why` is the system's word for it. */
+lancelet_status base_module_fail_library(const char *what, const char *name, const char *packages, const char *why, lancelet_error *err);
 /* Is it there and can it be opened? For --version -v. */
 bool base_module_there(const char *name, int version);
 

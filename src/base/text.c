@@ -77,7 +77,7 @@ char *base_utf8_repair(const char *s, size_t n)
     uint32_t c;
     for (size_t i = 0; i < n;) {
         size_t length = base_utf8_decode(s + i, n - i, &c);
-        if (!(length ? base_buffer_append(&b, s + i, length) : base_buffer_append(&b, replacement, 3))) {
+        if (!(length && c ? base_buffer_append(&b, s + i, length) : base_buffer_append(&b, replacement, 3))) {
             base_buffer_free(&b);
             return NULL;
         }

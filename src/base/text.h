@@ -20,7 +20,7 @@ const char *base_format_bytes(uint64_t bytes, char out[32]);
 size_t base_utf8_decode(const char *s, size_t n, uint32_t *code_point);
 size_t base_utf8_encode(uint32_t code_point, char out[4]); /* length */
 bool base_utf8_valid(const char *s, size_t n);
-/* Owned copy with every invalid byte replaced by U+FFFD. */
+/* Owned copy with every invalid byte and every NUL replaced by U+FFFD. */
 char *base_utf8_repair(const char *s, size_t n);
 
 /* "2026-03-01T12:00:00.5" or "...Z": microseconds since 1970 as ISO 8601, fraction only when there is one. */

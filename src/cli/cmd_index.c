@@ -63,6 +63,7 @@ typedef struct run {
     size_t n_sources;
     char **root; /* [n_sources] absolute, for shortening names; entries may be NULL */
     bool yes;
+    uint64_t told;     /* bytes of the data set that is being fetched, once they were said */
     int refused;       /* exit code of a removal that was answered with no; 0: none was */
     base_map64 *named; /* of a watch: pictures that were named as broken, with the reason; else NULL */
 } run;
@@ -114,6 +115,12 @@ static void on_note(void *arg, int level, const char *sentence)
 static void on_fetched(void *arg, uint64_t done, uint64_t total)
 {
     run *r = arg;
+    char size[32];
+    if (total != r->told) { /* the size is said before the first byte comes, also where no bar is drawn */
+        cli_progress_clear(&r->progress);
+        cli_say(r->c, "fetching from Hugging Face: %s", cli_size(total - done, size));
+    }
+    r->told = total;
     cli_progress_bytes(&r->progress, done, total);
 }
 
@@ -316,17 +323,20 @@ static const char *model_size(const char *name, char out[48])
     return out;
 }
 
-/* Below the summary of a table's first run on a terminal: what the built-in model misses (models/README.md: the same test,
- * Flickr8k), and the way to a better one. */
-static void put_better(const run *r, cli_text *t)
+/* Below the summary of a run that filled a table, on a terminal: what the built-in model misses (models/README.md: the same
+ * test, Flickr8k), and the way to a better one. */
+static void put_better(const run *r, const picask_index_report *report, cli_text *t)
 {
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
     picask_table *table = NULL;
     picask_error err;
     char option[256], size[48];
     bool built_in = picask_table_open(r->c->db, r->c->table, NULL, &table, &err) == LANCELET_OK &&
                     picask_table_model_name(table) && strcmp(picask_table_model_name(table), "mini-1") == 0;
+    if (built_in)
+        lancelet_table_get_info(picask_table_lance(table), &info);
     picask_table_destroy(table);
-    if (!built_in)
+    if (!built_in || info.rows > report->added + report->copies) /* rows of an earlier run: it was said then */
         return;
     cli_table_option(r->c, option);
     char *name = view_clean(option, strlen(option));
@@ -379,9 +389,8 @@ static int print_summary(const run *r, const picask_index_options *o, const pica
     }
     if (stopped)
         cli_put(&t, "  what is done is kept; the same command goes on from there\n");
-    bool first = report->added > 0 && report->unchanged + report->moved + report->changed == 0;
-    if (first && !stopped && !o->dry_run && r->c->out.is_terminal)
-        put_better(r, &t);
+    if (report->added > 0 && !stopped && !o->dry_run && r->c->out.is_terminal)
+        put_better(r, report, &t);
     return cli_print(&t);
 }
 
@@ -437,17 +446,52 @@ static int finish(run *r, const picask_index_options *o, const flags *f, picask_
     return code ? code : f->strict && report->skipped > 0 ? CLI_ERROR : CLI_DONE;
 }
 
-static picask_status index_once(run *r, const picask_index_options *o, picask_index_report *report,
-                                picask_error *err)
+static picask_status index_over(run *r, const char *const *sources, size_t n, const picask_index_options *o,
+                                picask_index_report *report, picask_error *err)
 {
     base_buffer_free(&r->progress.unread.b);
     cli_progress_start(&r->progress, r->c);
     r->refused = 0;
+    r->told = 0;
     memset(report, 0, sizeof *report);
-    return picask_index(r->c->db, r->c->table, r->sources, r->n_sources, o, report, err);
+    return picask_index(r->c->db, r->c->table, sources, n, o, report, err);
+}
+
+static picask_status index_once(run *r, const picask_index_options *o, picask_index_report *report,
+                                picask_error *err)
+{
+    return index_over(r, r->sources, r->n_sources, o, report, err);
 }
 
 /* ---- --watch ---- */
+
+/* Sure that nothing is there of a source that was given? */
+static bool is_away(const char *given)
+{
+    picask_error err;
+    base_stat st = {.exists = true};
+    if (strncmp(given, "file://", 7) != 0 && strstr(given, "://"))
+        return false;
+    char *path = source_path_from_uri(given);
+    lancelet_status status = base_file_stat(path ? path : given, &st, &err);
+    base_free(path);
+    return status == LANCELET_OK && !st.exists;
+}
+
+/* A round over the sources that are there: one on a disk that was taken away does not keep changes of the others waiting. */
+static picask_status index_again(run *r, const picask_index_options *o, picask_index_report *report, picask_error *err)
+{
+    size_t n = 0;
+    const char **here = base_calloc(r->n_sources + 1, sizeof *here);
+    if (!here)
+        return base_fail_memory(err);
+    for (size_t i = 0; i < r->n_sources; i++)
+        if (!is_away(r->sources[i]))
+            here[n++] = r->sources[i];
+    picask_status status = n > 0 ? index_over(r, here, n, o, report, err) : index_once(r, o, report, err);
+    base_free(here);
+    return status;
+}
 
 static void put_change(cli_text *t, uint64_t n, const char *what, bool *any)
 {
@@ -501,7 +545,7 @@ static int watch(run *r, picask_watch *w, const picask_index_options *o)
     for (;;) {
         if (picask_watch_wait(w, &err) != LANCELET_OK)
             return err.status == LANCELET_CANCELLED ? CLI_INTERRUPTED : cli_fail_error(&err);
-        picask_status status = index_once(r, &again, &report, &err);
+        picask_status status = index_again(r, &again, &report, &err);
         cli_progress_clear(&r->progress);
         int code = status == LANCELET_OK || status == LANCELET_CANCELLED ? print_round(r, &report) : 0;
         if (code == 0)

@@ -58,6 +58,8 @@ const cli_command cli_remove = {
     NULL,
     "  picask remove 569\n"
     "  picask remove ~/Pictures/blurred.jpg 12 13\n"
-    "  picask remove clip.mp4    all its frames\n",
+    "  picask remove clip.mp4    all its frames\n"
+    "\n"
+    "A later picask index over their source brings them back; --exclude keeps a file out.\n",
     run_remove,
 };

@@ -70,9 +70,10 @@ const cli_command cli_table_relocate = {
     "after pictures were moved as a whole: new paths for their rows",
     options,
     NULL,
-    "OLD and NEW are folders, or files. Every row whose file was OLD or lay below it, and every remembered\n"
-    "source there, has NEW in its place afterwards; ids, vectors and captions stay. The\n"
-    "pictures must be at NEW already. (Renames within a source are found by picask index.)\n"
+    "OLD and NEW are folders, or files. Every row whose file was OLD or lay below it, and\n"
+    "every remembered source there, has NEW in its place afterwards; ids, vectors and\n"
+    "captions stay. The pictures must be at NEW already. (Renames within a source are found\n"
+    "by picask index.)\n"
     "\n"
     "  mv ~/Pictures /mnt/disk/Pictures\n"
     "  picask table relocate ~/Pictures /mnt/disk/Pictures\n"

@@ -161,5 +161,5 @@ void cli_progress_note(cli_progress *p, int level, const char *sentence)
     if (level > 0 && !p->c->verbose)
         return;
     cli_progress_clear(p);
-    cli_say(p->c, "%s", sentence);
+    cli_say(p->c, "%s%s", level > 0 ? "" : "warning: ", sentence);
 }

@@ -20,7 +20,7 @@ static void on_progress(void *arg, uint64_t done, uint64_t total)
     fetching *f = arg;
     char size[32], here[32];
     if (!f->told && done > 0)
-        cli_say(f->c, "fetching %s: %s, of which %s are here", f->name, cli_size(total, size), cli_size(done, here));
+        cli_say(f->c, "fetching %s: %s; %s are here", f->name, cli_size(total - done, size), cli_size(done, here));
     else if (!f->told)
         cli_say(f->c, "fetching %s: %s", f->name, cli_size(total, size));
     f->told = true;

@@ -24,7 +24,7 @@ static const struct {
 
 static void put_missing(const char *name, const char *brings, const char *packages)
 {
-    printf("missing  %s: %s; make FULL=1 builds it (packages: %s)\n", name, brings, packages);
+    printf("missing  %s: %s; what picask's package recommends brings it, make demo FULL=1 builds it (packages: %s)\n", name, brings, packages);
 }
 
 static void put_modules(void)
@@ -52,7 +52,7 @@ static bool decodes(base_picture_type type)
     const uint8_t *bytes = type == BASE_PICTURE_TIFF ? tiff : type == BASE_PICTURE_HEIC ? heic : avif;
     image_facts facts;
     picask_error err;
-    return image_external(type, bytes, type == BASE_PICTURE_TIFF ? sizeof tiff : sizeof heic - 1, 1000, NULL,
+    return image_external(type, bytes, type == BASE_PICTURE_TIFF ? sizeof tiff : sizeof heic - 1, 1000, NULL, NULL,
                           &facts, &err) != LANCELET_UNSUPPORTED;
 }
 

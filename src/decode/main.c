@@ -49,14 +49,14 @@ static lancelet_status decode(const base_buffer *file, uint64_t max_pixels, base
 #ifdef WITH_TIFF
         return decode_tiff(facts->type, file->data, file->size, max_pixels, out, facts, err);
 #else
-        return base_fail(err, LANCELET_UNSUPPORTED, "picask was built without libtiff, which decoding TIFF needs: make FULL=1 builds it (packages: libtiff-dev)");
+        return base_fail(err, LANCELET_UNSUPPORTED, "picask was built without libtiff, which decoding TIFF needs: make demo FULL=1 builds it (packages: libtiff-dev)");
 #endif
     case BASE_PICTURE_HEIC:
     case BASE_PICTURE_AVIF:
 #ifdef WITH_HEIF
         return decode_heif(facts->type, file->data, file->size, max_pixels, out, facts, err);
 #else
-        return base_fail(err, LANCELET_UNSUPPORTED, "picask was built without libheif, which decoding %s needs: make FULL=1 builds it (packages: libheif-dev)", name);
+        return base_fail(err, LANCELET_UNSUPPORTED, "picask was built without libheif, which decoding %s needs: make demo FULL=1 builds it (packages: libheif-dev)", name);
 #endif
     default:
         (void)max_pixels;

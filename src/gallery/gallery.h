@@ -157,6 +157,9 @@ lancelet_status gallery_fail_no_table(const picask_table *t, lancelet_error *err
 
 /* ---- read.c: streams of lancelet, batch by batch ---- */
 
+/* Bytes of data files a row of the table's takes on average, at least 1: pictures that it holds count. */
+uint64_t gallery_row_bytes(const picask_table *t);
+
 /* Called for each batch; children stand in the order asked for, `_rowid` behind them. `row` + i addresses row i. */
 typedef lancelet_status gallery_each(void *arg, const struct ArrowSchema *schema,
                                      const struct ArrowArray *batch, lancelet_error *err);

@@ -175,7 +175,8 @@ static lancelet_status open_source(index_run *run, index_source *s, const char *
                         .every_us = s ? s->every_us : run->o.every_us,
                         .has_video = has_video,
                         .note = source_note,
-                        .fetched = source_fetched};
+                        .fetched = source_fetched,
+                        .no_copies = (s ? s->store : run->o.store) == PICASK_STORE_NONE};
     source *open = NULL;
     size_t at = s ? (size_t)(s - run->sources.source) : 0;
     index_link *link = base_alloc(sizeof *link);
@@ -506,7 +507,8 @@ static lancelet_status prepare(index_run *run, lancelet_error *err)
                              NULL,
                              run->known,
                              read_item,
-                             has_content};
+                             has_content,
+                             run->o.cancel};
     return pipeline_create(&run->work, threads, &run->pipe, err);
 }
 

@@ -219,6 +219,7 @@ typedef struct index_work {
     lancelet_status (*read)(void *arg, index_job *job, uint8_t **bytes, size_t *n, lancelet_error *err);
     /* Is there a vector of this content already? Then none is computed. */
     bool (*has_vector)(void *arg, const char *sha256);
+    const volatile int *cancel; /* the caller's flag: ends a decoding that is under way elsewhere; NULL: there is none */
 } index_work;
 /* Does the jobs [n] together: what fails with one is that one's problem. *context is made at first need and belongs to the
  * thread. `embed_known`: embed although there is a vector of the content. */

@@ -246,9 +246,11 @@ static lancelet_status build_columns(const change_stream *s, size_t end, batch_p
 static lancelet_status build_batch(change_stream *s, struct ArrowArray *out, lancelet_error *err)
 {
     size_t end = s->at, built = 0;
-    uint64_t bytes = 0;
-    while (end < s->changes->n && end - s->at < BATCH_ROWS && bytes < BATCH_BYTES)
-        bytes += s->changes->row[end++].n_image;
+    uint64_t bytes = 0, row_bytes = gallery_row_bytes(s->t); /* a replaced row brings the picture that it holds */
+    while (end < s->changes->n && end - s->at < BATCH_ROWS && bytes < BATCH_BYTES) {
+        const row_change *r = &s->changes->row[end++];
+        bytes += r->n_image + (r->replaces ? row_bytes : 0);
+    }
     batch_parts parts = {base_calloc(s->n_columns + 1, sizeof *parts.builder), NULL};
     struct ArrowArray *columns = base_calloc(s->n_columns + 1, sizeof *columns);
     lancelet_status status = parts.builder && columns ? LANCELET_OK : base_fail_memory(err);

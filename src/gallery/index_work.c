@@ -47,6 +47,7 @@ static lancelet_status decode(const index_work *work, index_job *job, bool embed
                               base_picture *prepared, bool *kept, lancelet_error *err)
 {
     const index_source *from = job->source;
+    const image_limits limits = {.cancel = work->cancel};
     bool scaled = from->store == PICASK_STORE_SCALED;
     bool jpeg = scaled || (from->store == PICASK_STORE_ORIGINAL && job->item.is_frame);
     base_sha256_hex(bytes, n, job->sha256);
@@ -62,7 +63,7 @@ static lancelet_status decode(const index_work *work, index_job *job, bool embed
         if (scaled && from->store_pixels > side)
             side = from->store_pixels;
         RETURN_IF_ERROR(
-            image_decode(bytes, n, NULL, from->decode_fast ? side : 0, &picture, &job->facts, err));
+            image_decode(bytes, n, &limits, from->decode_fast ? side : 0, &picture, &job->facts, err));
         lancelet_status status =
             vector && !job->vector ? model_prepare(work->model, &picture, prepared, err) : LANCELET_OK;
         if (status == LANCELET_OK && jpeg && !job->image)
@@ -70,7 +71,7 @@ static lancelet_status decode(const index_work *work, index_job *job, bool embed
         base_picture_free(&picture);
         RETURN_IF_ERROR(status);
     } else {
-        RETURN_IF_ERROR(image_probe(bytes, n, NULL, &job->facts, err));
+        RETURN_IF_ERROR(image_probe(bytes, n, &limits, &job->facts, err));
     }
     job->has_facts = true;
     if (keeps_original(job) && !job->image && !work->dry_run) {

@@ -2,7 +2,8 @@
  *
  * Of a model come the weights that model_place.c would find first (the file of the catalogue, else the first of
  * model_folder_files that the repository has, with the shards of an index), and the small files beside them that the model is
- * read with, which are those that transformers and open_clip read offline too: other copies of the weights stay where they are. */
+ * read with, which are those that transformers and open_clip read offline too: other copies of the weights stay where they are.
+ * Weights that are here already are not fetched; what is missing beside them is. */
 #include "gallery/gallery.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "embed/model/weights_index.h"
 #include "net/hub.h"
 
 enum { MAX_CONFIG = 1 << 20 };
@@ -87,19 +89,33 @@ static bool is_shard(const char *name)
     return !strchr(name, '/') && strncmp(name, "model-", 6) == 0 && strstr(name, "-of-") && n > tail && strcmp(name + n - tail, end) == 0;
 }
 
+#define INDEX "model.safetensors.index.json"
+
+/* A file of weights, with the shards of an index; false: it is not there. */
+static bool choose_file(choice *c, const char *name)
+{
+    bool found = choose(c, name);
+    for (size_t i = 0; found && strcmp(name, INDEX) == 0 && i < c->files.n; i++)
+        if (is_shard(c->files.file[i].name))
+            c->which[c->n++] = i;
+    return found;
+}
+
 /* The file of the catalogue, or the first name that is there; false: none. */
 static bool choose_weights(choice *c, const char *file)
 {
-    if (file && choose(c, file))
+    if (file && choose_file(c, file))
         return true;
     const char *const *name = model_folder_files;
-    while (*name && !choose(c, *name))
+    while (*name && !choose_file(c, *name))
         name++;
-    if (*name && strcmp(*name, "model.safetensors.index.json") == 0)
-        for (size_t i = 0; i < c->files.n; i++)
-            if (is_shard(c->files.file[i].name))
-                c->which[c->n++] = i;
     return *name != NULL;
+}
+
+static void choose_beside(choice *c)
+{
+    for (size_t i = 0; beside[i]; i++)
+        choose(c, beside[i]);
 }
 
 /* Lists a repository and chooses its files. *found: it has weights. */
@@ -108,8 +124,7 @@ static lancelet_status choose_model(const hub_repository *r, const char *file, c
 {
     RETURN_IF_ERROR(list(r, o, c, err));
     *found = choose_weights(c, file);
-    for (size_t i = 0; beside[i]; i++)
-        choose(c, beside[i]);
+    choose_beside(c);
     return LANCELET_OK;
 }
 
@@ -120,12 +135,30 @@ static lancelet_status fail_no_weights(const char *repository, lancelet_error *e
                      repository);
 }
 
-static lancelet_status pull_from(const char *repository, const char *file, const picask_pull_options *o, char **folder, bool *found,
-                                 lancelet_error *err)
+/* Says so when the hub has another file now than the one whose hash was published. Offline the listing knows no hashes. */
+static void compare_published(const catalogue_entry *e, const choice *c, const picask_pull_options *o)
+{
+    size_t at = e->hub_file && e->hub_sha256 ? find_file(&c->files, e->hub_file) : SIZE_MAX;
+    const hub_file *file = at != SIZE_MAX ? &c->files.file[at] : NULL;
+    char theirs[32], published[32];
+    if (!file || !file->hash[0] || strcmp(file->hash, e->hub_sha256) == 0)
+        return;
+    gallery_note(o->note, o->arg, 0,
+                 "%s of %s is not the file that was published as %s: the hub lists %s with the hash %s, published were %s "
+                 "with the SHA-256 %s",
+                 file->name, e->hub_id, e->name, base_format_bytes(file->size, theirs), file->hash, base_format_bytes(e->bytes, published),
+                 e->hub_sha256);
+}
+
+/* `e`: whose file of the catalogue goes before others, or NULL. */
+static lancelet_status pull_from(const char *repository, const catalogue_entry *e, const picask_pull_options *o, char **folder,
+                                 bool *found, lancelet_error *err)
 {
     const hub_repository r = {.name = repository};
     choice c;
-    RETURN_IF_ERROR(choose_model(&r, file, o, &c, found, err));
+    RETURN_IF_ERROR(choose_model(&r, e ? e->hub_file : NULL, o, &c, found, err));
+    if (e)
+        compare_published(e, &c, o);
     lancelet_status status = *found ? fetch(&r, &c, o, folder, err) : LANCELET_OK;
     choice_free(&c);
     return status;
@@ -134,7 +167,7 @@ static lancelet_status pull_from(const char *repository, const char *file, const
 static lancelet_status pull_known(const catalogue_entry *e, const picask_pull_options *o, char **folder, lancelet_error *err)
 {
     bool found = false;
-    RETURN_IF_ERROR(pull_from(e->hub_id, e->hub_file, o, folder, &found, err));
+    RETURN_IF_ERROR(pull_from(e->hub_id, e, o, folder, &found, err));
     if (!found && e->hub_also)
         RETURN_IF_ERROR(pull_from(e->hub_also, NULL, o, folder, &found, err));
     return found ? LANCELET_OK : fail_no_weights(e->hub_id, err);
@@ -197,6 +230,116 @@ static lancelet_status pull_other(const char *name, const picask_pull_options *o
     return status;
 }
 
+/* ---- weights that are here alone: of a pull that broke off, or of a program that wanted nothing else ---- */
+
+/* *all: each of `names` [n] is a file in the folder; *some: one of them is. */
+static lancelet_status look_for(const char *folder, const char *const *names, size_t n, bool *all, bool *some, lancelet_error *err)
+{
+    *all = true;
+    *some = false;
+    for (size_t i = 0; i < n; i++) {
+        base_stat st;
+        char *path = base_path_join(folder, names[i]);
+        lancelet_status status = path ? base_file_stat(path, &st, err) : base_fail_memory(err);
+        base_free(path);
+        RETURN_IF_ERROR(status);
+        *all = *all && st.is_regular;
+        *some = *some || st.is_regular;
+    }
+    return LANCELET_OK;
+}
+
+/* Are all shards there that the index at `path` names? An index that cannot be read has none: the hub tells. */
+static lancelet_status has_shards(const char *path, const char *folder, bool *all, lancelet_error *err)
+{
+    base_map map;
+    weights_index *index = NULL;
+    bool some;
+    RETURN_IF_ERROR(base_map_open(path, 0, &map, err));
+    lancelet_status status = weights_index_open(map.data, map.size, &index, err);
+    if (status == LANCELET_OK) {
+        size_t n;
+        const char *const *name = weights_index_shards(index, &n);
+        status = look_for(folder, name, n, all, &some, err);
+        weights_index_close(index);
+    } else if (status != LANCELET_MEMORY) {
+        *all = false;
+        status = LANCELET_OK;
+    }
+    base_map_close(&map);
+    return status;
+}
+
+/* *whole: the weights at `path` in a snapshot have a config beside them and all their shards. */
+static lancelet_status look_beside(const char *path, const char *folder, bool *whole, lancelet_error *err)
+{
+    static const char *const configs[] = {"config.json", "open_clip_config.json"};
+    bool all;
+    RETURN_IF_ERROR(look_for(folder, configs, 2, &all, whole, err));
+    if (*whole && strcmp(base_path_name(path), INDEX) == 0)
+        return has_shards(path, folder, whole, err);
+    return LANCELET_OK;
+}
+
+/* From the commit that the weights are of; a pull that broke off has named none yet, and is done again. */
+static lancelet_status fetch_beside(const char *repository, const char *snapshot, const char *weights, const picask_pull_options *o,
+                                    char **folder, lancelet_error *err)
+{
+    hub_repository r = {.name = repository};
+    char *cached = NULL, commit[NET_COMMIT];
+    RETURN_IF_ERROR(net_repository_folder(false, repository, &cached, err));
+    lancelet_status status = cached ? net_cached_commit(cached, "main", commit, err) : LANCELET_OK;
+    base_free(cached);
+    RETURN_IF_ERROR(status);
+    if (cached && commit[0])
+        r.revision = base_path_name(snapshot);
+    choice c;
+    RETURN_IF_ERROR(list(&r, o, &c, err));
+    choose_file(&c, weights);
+    choose_beside(&c);
+    status = fetch(&r, &c, o, folder, err);
+    choice_free(&c);
+    return status;
+}
+
+/* Weights at *path, in a snapshot of the repository, become its folder once nothing is missing there. */
+static lancelet_status complete(const char *repository, const picask_pull_options *o, char **path, lancelet_error *err)
+{
+    char *snapshot = base_path_parent(*path), *folder = NULL;
+    bool whole = false;
+    if (!snapshot)
+        return base_fail_memory(err);
+    lancelet_status status = LANCELET_OK;
+    if (net_is_commit(base_path_name(snapshot)))
+        status = look_beside(*path, snapshot, &whole, err);
+    else
+        whole = true; /* laid out by no client of the hub */
+    if (status == LANCELET_OK && !whole)
+        status = fetch_beside(repository, snapshot, base_path_name(*path), o, &folder, err);
+    base_free(snapshot);
+    if (folder) {
+        base_free(*path);
+        *path = folder;
+    }
+    return status;
+}
+
+/* Weights of the catalogue, which lie in one repository or the other, or in OpenAI's cache, where nothing belongs beside them. */
+static lancelet_status complete_known(const catalogue_entry *e, const picask_pull_options *o, char **path, lancelet_error *err)
+{
+    const char *const repositories[] = {e->hub_id, e->hub_also};
+    for (size_t i = 0; i < 2 && repositories[i]; i++) {
+        char *folder = NULL;
+        RETURN_IF_ERROR(net_repository_folder(false, repositories[i], &folder, err));
+        size_t n = folder ? strlen(folder) : 0;
+        bool of_it = folder && strncmp(*path, folder, n) == 0 && (*path)[n] == '/';
+        base_free(folder);
+        if (of_it)
+            return complete(repositories[i], o, path, err);
+    }
+    return LANCELET_OK;
+}
+
 /* ---- by name ---- */
 
 /* "org/name" */
@@ -212,14 +355,14 @@ static lancelet_status pull_by_name(const char *name, const picask_pull_options 
     const char *known;
     if (!e && may_be_repository(name) && strcmp(gallery_model_canonical(name), name) == 0) {
         RETURN_IF_ERROR(net_hub_file(name, model_folder_files, path, err));
-        return *path ? LANCELET_OK : pull_other(name, o, path, err);
+        return *path ? complete(name, o, path, err) : pull_other(name, o, path, err);
     }
     if (!e) /* a built-in model, or the sentence about a name that is none */
         return gallery_model_place(name, path, &known, err);
     lancelet_status status = gallery_model_in_caches(e, true, path, err);
     if (status != LANCELET_OK && status != LANCELET_CORRUPT)
         return status;
-    return *path ? LANCELET_OK : pull_known(e, o, path, err); /* a file of OpenAI's cache that is another's does not count */
+    return *path ? complete_known(e, o, path, err) : pull_known(e, o, path, err); /* OpenAI's with another hash does not count */
 }
 
 /* Weights in a snapshot become its folder. */

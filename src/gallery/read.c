@@ -12,6 +12,15 @@
 #include "base/text.h"
 #include "source/source.h"
 
+uint64_t gallery_row_bytes(const picask_table *t)
+{
+    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
+    if (!t->lance)
+        return 1;
+    lancelet_table_get_info(t->lance, &info);
+    return info.data_bytes / (info.rows + info.deleted_rows + 1) + 1;
+}
+
 /* The whole stream, which is released. */
 static lancelet_status each_batch(struct ArrowArrayStream *stream, gallery_each *each, void *arg,
                                   lancelet_error *err)

@@ -464,7 +464,7 @@ static lancelet_status go(reembed_run *run, lancelet_error *err)
         return base_fail_memory(err);
     run->how.decode_fast = run->o.decode_fast;
     run->how.store = PICASK_STORE_NONE;
-    run->work = (index_work){gallery_model_of(run->model), false, NULL, run, read_job, has_vector};
+    run->work = (index_work){gallery_model_of(run->model), false, NULL, run, read_job, has_vector, run->o.cancel};
     lancelet_status status = rounds(run, err);
     if (status == LANCELET_CANCELLED)
         status = stopped(run, err);

@@ -141,7 +141,7 @@ lancelet_status reembed_read_row(const picask_table *t, const reembed_row *row, 
     }
     if (row->uri && !original) {
         lancelet_status status = source_read(row->uri, GALLERY_PICTURE_BYTES, bytes, n, err);
-        if (status == LANCELET_NOT_FOUND)
+        if (status == LANCELET_NOT_FOUND && strncmp(row->uri, "hf://", 5) != 0) /* of those the sentence has the command */
             status = base_fail(err, LANCELET_NOT_FOUND, "the file is gone");
         if (status == LANCELET_OK || !stored || status == LANCELET_MEMORY) {
             *from_file = status == LANCELET_OK;

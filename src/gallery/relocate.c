@@ -296,9 +296,7 @@ static void moving_release(struct ArrowArrayStream *stream)
 /* Rows with pictures of their own come few at a time. */
 static size_t batch_rows(const picask_table *t)
 {
-    lancelet_table_info info = LANCELET_TABLE_INFO_INIT;
-    lancelet_table_get_info(t->lance, &info);
-    uint64_t row = info.data_bytes / (info.rows + info.deleted_rows + 1) + 1, rows = BATCH_BYTES / row;
+    uint64_t rows = BATCH_BYTES / gallery_row_bytes(t);
     return rows > BATCH_ROWS ? BATCH_ROWS : rows > 0 ? (size_t)rows : 1;
 }
 

@@ -164,23 +164,27 @@ static lancelet_status list_folder(const char *folder, const char *below, int de
     return status;
 }
 
-static lancelet_status fail_not_cached(const hub_repository *r, const char *folder, lancelet_error *err)
+/* What is missing, and the command that brings it. `forbidden`: by the environment, so that the command alone would not help. */
+static lancelet_status fail_not_cached(const hub_repository *r, const char *file, const char *folder, bool forbidden, lancelet_error *err)
 {
-    return base_fail(err, LANCELET_NOT_FOUND, "%s %s%s%s is not in the hub's cache (%s), and HF_HUB_OFFLINE forbids to fetch it", hub_kind(r),
-                     r->name, r->revision ? "@" : "", r->revision ? r->revision : "", folder);
+    return base_fail(err, LANCELET_NOT_FOUND, "%.300s%s%s %s%s%s is not in the hub's cache (%s)%s: picask %s pull %s%s%s", file ? file : "",
+                     file ? " of " : "", hub_kind(r), r->name, r->revision ? "@" : "", r->revision ? r->revision : "", folder,
+                     forbidden ? ", and HF_HUB_OFFLINE forbids to fetch it; without that" : "; fetch it",
+                     r->dataset ? "dataset" : "model", r->name, r->dataset && r->revision ? "@" : "",
+                     r->dataset && r->revision ? r->revision : "");
 }
 
-static lancelet_status list_cached(const hub_repository *r, const char *folder, hub_files *out, lancelet_error *err)
+static lancelet_status list_cached(const hub_repository *r, const char *folder, bool forbidden, hub_files *out, lancelet_error *err)
 {
     size_t capacity = 0;
     RETURN_IF_ERROR(net_cached_commit(folder, hub_revision(r), out->commit, err));
     char *snapshot = out->commit[0] ? base_format("%s/snapshots/%s", folder, out->commit) : NULL;
     if (!snapshot)
-        return out->commit[0] ? base_fail_memory(err) : fail_not_cached(r, folder, err);
+        return out->commit[0] ? base_fail_memory(err) : fail_not_cached(r, NULL, folder, forbidden, err);
     lancelet_status status = list_folder(snapshot, NULL, 0, out, &capacity, err);
     base_free(snapshot);
     if (status == LANCELET_NOT_FOUND)
-        return fail_not_cached(r, folder, err);
+        return fail_not_cached(r, NULL, folder, forbidden, err);
     return status == LANCELET_OK ? hub_sort(out, err) : status;
 }
 
@@ -193,7 +197,8 @@ lancelet_status hub_list(const hub_repository *r, bool offline, const volatile i
     RETURN_IF_ERROR(hub_place_read(&place, err));
     lancelet_status status = cache_folder(r, &folder, err);
     if (status == LANCELET_OK)
-        status = offline || place.offline ? list_cached(r, folder, out, err) : list_online(&place, r, folder, cancel, out, err);
+        status = offline || place.offline ? list_cached(r, folder, place.offline, out, err)
+                                          : list_online(&place, r, folder, cancel, out, err);
     base_free(folder);
     hub_place_free(&place);
     if (status != LANCELET_OK)
@@ -422,13 +427,13 @@ static lancelet_status fetch_planned(fetch *f, const size_t *which, size_t n, si
 }
 
 /* Offline all wanted files must be there. */
-static lancelet_status check_offline(const hub_repository *r, const hub_files *files, const size_t *which, size_t n, lancelet_error *err)
+static lancelet_status check_offline(const hub_repository *r, const hub_files *files, const size_t *which, size_t n, const char *folder,
+                                     lancelet_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         const hub_file *file = &files->file[which ? which[i] : i];
         if (!file->cached)
-            return base_fail(err, LANCELET_NOT_FOUND, "%s of %s %s is not in the cache, and HF_HUB_OFFLINE forbids to fetch it", file->name,
-                             hub_kind(r), r->name);
+            return fail_not_cached(r, file->name, folder, true, err);
     }
     return LANCELET_OK;
 }
@@ -437,7 +442,7 @@ static lancelet_status fetch_into(const hub_place *place, const hub_repository *
                                   const char *folder, const hub_events *events, const volatile int *cancel, lancelet_error *err)
 {
     if (place->offline)
-        return check_offline(r, files, which, n, err);
+        return check_offline(r, files, which, n, folder, err);
     size_t *todo = base_alloc_array(n ? n : 1, sizeof *todo);
     fetch *f = base_calloc(1, sizeof *f);
     lancelet_status status = todo && f ? LANCELET_OK : base_fail_memory(err);

@@ -39,6 +39,19 @@ int source_name_rank(const char *name, size_t n, bool caption, const char *wante
     return -1;
 }
 
+bool source_name_numbered(const char *name, size_t n)
+{
+    size_t digits = 0;
+    while (digits < n && name[n - 1 - digits] >= '0' && name[n - 1 - digits] <= '9')
+        digits++;
+    size_t stem = n - digits;
+    if (digits == 0 || digits > 2)
+        return false;
+    if (stem > 0 && name[stem - 1] == '_')
+        stem--;
+    return equal_names(name, stem, "caption") || equal_names(name, stem, "text");
+}
+
 /* ---- collecting ---- */
 
 /* Text that a table can hold: UTF-8 without NUL. */

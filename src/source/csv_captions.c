@@ -1,8 +1,9 @@
 /*
  * csv_captions.c - a CSV or TSV with or without a header. The first record is a header when one of its fields is a
  * column name (or one that the user gave) and its first field does not end as a picture's name does. Without a header:
- * path, caption. Columns without a name (pandas writes its row numbers so) are left out; empty fields are null. Fields
- * beyond the last column belong to it when it is the caption: commas that nobody quoted.
+ * path, caption. Columns caption_0, caption_1 ... are one caption of several lines. Columns without a name (pandas writes
+ * its row numbers so) are left out; empty fields are null. Fields beyond the last column belong to it when it is the
+ * caption: commas that nobody quoted.
  */
 #include <string.h>
 #include <strings.h>
@@ -12,13 +13,14 @@
 #include "base/text.h"
 #include "source/internal.h"
 
-enum { NO_COLUMN = -1 };
+enum { NO_COLUMN = -1, CAPTION = -2 };
 
 typedef struct csv_layout {
     size_t n_fields;   /* columns of the header; 0: any number */
     size_t picture;    /* field */
     size_t caption;    /* field, SIZE_MAX: none */
-    int *column;       /* [n_fields] of each field: index into the extra columns, or NO_COLUMN */
+    bool numbered;     /* the caption is in several fields, each marked CAPTION */
+    int *column;       /* [n_fields] of each field: index into the extra columns, or NO_COLUMN, CAPTION */
     source_cell *cell; /* [n_columns] scratch of one line */
 } csv_layout;
 
@@ -48,6 +50,26 @@ static size_t best_field(const base_csv *csv, bool caption, const char *wanted)
         }
     }
     return best;
+}
+
+/* Has the record numbered captions, and no name that goes before them? */
+static bool find_numbered(const base_csv *csv, size_t caption)
+{
+    if (caption != SIZE_MAX) {
+        const char *name = csv->field[caption];
+        size_t n = csv->length[caption];
+        trim(&name, &n);
+        if (source_name_rank(name, n, true, NULL) < SOURCE_LABEL_RANK)
+            return false;
+    }
+    for (size_t i = 0; i < csv->n_fields; i++) {
+        const char *name = csv->field[i];
+        size_t n = csv->length[i];
+        trim(&name, &n);
+        if (source_name_numbered(name, n))
+            return true;
+    }
+    return false;
 }
 
 /* Names of the record's fields, for messages; cut when there are many. */
@@ -80,15 +102,20 @@ static lancelet_status find_header(const source_captions *c, const base_csv *csv
     const char *image_column = c->options->image_column, *text_column = c->options->text_column;
     l->picture = best_field(csv, false, image_column);
     l->caption = best_field(csv, true, text_column);
+    l->numbered = !text_column && find_numbered(csv, l->caption);
+    if (l->numbered)
+        l->caption = SIZE_MAX;
     if (image_column && l->picture == SIZE_MAX)
         return fail_with_fields(csv, "there is no column ", image_column, err);
     if (text_column && l->caption == SIZE_MAX)
         return fail_with_fields(csv, "there is no column ", text_column, err);
     *header = image_column || text_column ||
-              ((l->picture != SIZE_MAX || l->caption != SIZE_MAX) && !base_picture_name_likely(csv->field[0]));
+              ((l->picture != SIZE_MAX || l->caption != SIZE_MAX || l->numbered) &&
+               !base_picture_name_likely(csv->field[0]));
     if (!*header) {
         l->picture = 0;
         l->caption = 1;
+        l->numbered = false;
     } else if (l->picture == SIZE_MAX) {
         return fail_with_fields(csv, "the header names no picture column (image, path, uri, file or file_name)", "",
                                 err);
@@ -109,6 +136,10 @@ static lancelet_status make_columns(source_captions *c, const base_csv *csv, csv
         l->column[i] = NO_COLUMN;
         if (n == 0 || i == l->picture || i == l->caption)
             continue;
+        if (l->numbered && source_name_numbered(name, n)) {
+            l->column[i] = CAPTION;
+            continue;
+        }
         RETURN_IF_ERROR(source_captions_column(c, name, n, &index, err));
         if (index < before)
             return base_fail(err, LANCELET_INVALID, "the header names column '%s' twice", c->column[index].name);
@@ -118,7 +149,8 @@ static lancelet_status make_columns(source_captions *c, const base_csv *csv, csv
     return l->cell ? LANCELET_OK : base_fail_memory(err);
 }
 
-/* What a field looks like. "007", "+1", "1e3x", "nan" are text: as numbers they would not come back as written. */
+/* What a field looks like. "007", "+1", "1e3x", "nan" and integers beyond 64 bits (hashes, ids) are text: as numbers they would
+ * not come back as written. */
 static unsigned look(const char *s, size_t n)
 {
     int64_t i;
@@ -132,7 +164,8 @@ static unsigned look(const char *s, size_t n)
         return SOURCE_SEEN_TEXT;
     if (base_parse_i64(s, n, &i))
         return SOURCE_SEEN_INT;
-    return base_parse_double(s, n, &d) ? SOURCE_SEEN_DOUBLE : SOURCE_SEEN_TEXT;
+    bool integer = strspn(s + digits, "0123456789") == n - digits;
+    return !integer && base_parse_double(s, n, &d) ? SOURCE_SEEN_DOUBLE : SOURCE_SEEN_TEXT;
 }
 
 /* The caption is the last column and the record has more fields: they are one text. */
@@ -141,6 +174,21 @@ static bool join_rest(const base_csv *csv, size_t from, base_buffer *joined)
     joined->size = 0;
     for (size_t i = from; i < csv->n_fields; i++) {
         if (i > from && !base_buffer_append(joined, &csv->separator, 1))
+            return false;
+        if (!base_buffer_append(joined, csv->field[i], csv->length[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The numbered captions of a record, as lines. */
+static bool join_numbered(const base_csv *csv, const csv_layout *l, base_buffer *joined)
+{
+    joined->size = 0;
+    for (size_t i = 0; i < l->n_fields && i < csv->n_fields; i++) {
+        if (l->column[i] != CAPTION || csv->length[i] == 0)
+            continue;
+        if (joined->size > 0 && !base_buffer_append(joined, "\n", 1))
             return false;
         if (!base_buffer_append(joined, csv->field[i], csv->length[i]))
             return false;
@@ -168,9 +216,14 @@ static lancelet_status add_record(source_captions *c, const base_csv *csv, csv_l
             return base_fail_memory(err);
         caption = (source_cell){.s = (const char *)joined->data, .n = joined->size};
     }
+    if (l->numbered) {
+        if (!join_numbered(csv, l, joined))
+            return base_fail_memory(err);
+        caption = (source_cell){.s = (const char *)joined->data, .n = joined->size};
+    }
     for (size_t i = 0; i < l->n_fields; i++) {
         int k = l->column[i];
-        if (k == NO_COLUMN)
+        if (k < 0)
             continue;
         l->cell[k] = field_at(csv, i);
         if (l->cell[k].s)

@@ -180,8 +180,8 @@ static lancelet_status fetch(const hub_repository *r, const choice *c, source_hu
     if (!o->offline || all)
         status = hub_fetch(r, c->files, which, c->n, &events, o->cancel, &out->folder, err);
     else
-        status = base_fail(err, LANCELET_NOT_FOUND, "not all files of %s are in the cache of the hub; fetch them: picask dataset pull %s",
-                           r->name, r->name);
+        status = base_fail(err, LANCELET_NOT_FOUND, "not all files of %s are in the cache of the hub; fetch them: picask dataset pull %s%s%s",
+                           r->name, r->name, r->revision ? "@" : "", r->revision ? r->revision : "");
     base_free(which);
     if (status != LANCELET_OK)
         return status;

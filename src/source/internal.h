@@ -160,6 +160,10 @@ lancelet_status source_captions_add(source_captions *c, size_t line, source_cell
 /* Rank of a header name among those for pictures or captions (0 = first choice), -1 when it is none. `wanted` (NULL:
  * none) is the name the user gave and then the only one that counts. */
 int source_name_rank(const char *name, size_t n, bool caption, const char *wanted);
+#define SOURCE_LABEL_RANK 2 /* of "label", the last choice for a caption */
+/* Is it one of several columns of captions (caption_0, caption1, text_2)? Where none is named text or caption, those together
+ * are the caption, joined by newlines. */
+bool source_name_numbered(const char *name, size_t n);
 
 /* csv_captions.c, jsonl.c */
 lancelet_status source_parse_csv(source_captions *c, const char *text, size_t n, char separator,

@@ -1,7 +1,7 @@
 /*
  * jsonl.c - one JSON object a line (jansson: at most 2,048 levels). The picture's key is chosen in the first object,
- * the caption's in the first that has one; every other key is a column, in the order of first appearance. A caption
- * may be an array of strings. Values keep their JSON types where a column has one; a nested value is its JSON text.
+ * the caption's in the first that has one, or there the keys caption_0, caption_1 ... together; every other key is a
+ * column, in the order of first appearance. A caption may be an array of strings. Values keep their JSON types where a column has one; a nested value is its JSON text.
  */
 #include <string.h>
 
@@ -13,6 +13,7 @@
 typedef struct jsonl {
     source_captions *c;
     char *picture, *caption;    /* keys, NULL until chosen */
+    bool numbered;              /* the caption is that of all numbered keys */
     base_buffer caption_text;   /* of the line being read */
     base_buffer values;         /* texts of the line's extra columns, one behind the other */
     size_t *start, *length;     /* [capacity] of each column in values; start SIZE_MAX: null */
@@ -65,15 +66,23 @@ static unsigned look(const json_t *value)
     }
 }
 
+/* Behind a newline, unless it is the first one; what is empty is no line. */
+static bool append_line(base_buffer *out, const json_t *value)
+{
+    if (json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
+        return true;
+    return (out->size == 0 || base_buffer_append_string(out, "\n")) && append_value(out, value);
+}
+
 /* A string, a list of strings joined by newlines, else the value as text. */
 static bool append_caption(base_buffer *out, const json_t *value)
 {
     size_t i;
     json_t *element;
     if (!json_is_array(value))
-        return append_value(out, value);
+        return append_line(out, value);
     json_array_foreach(value, i, element) {
-        if ((i > 0 && !base_buffer_append_string(out, "\n")) || !append_value(out, element))
+        if (!append_line(out, element))
             return false;
     }
     return true;
@@ -123,6 +132,22 @@ static lancelet_status fail_without_picture(const json_t *object, const char *wa
     return LANCELET_INVALID;
 }
 
+static bool has_numbered(const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value) {
+        if (source_name_numbered(name, strlen(name)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_caption(const jsonl *j, const char *name)
+{
+    return j->caption ? strcmp(name, j->caption) == 0 : j->numbered && source_name_numbered(name, strlen(name));
+}
+
 static lancelet_status choose_keys(jsonl *j, const json_t *object, lancelet_error *err)
 {
     const source_options *options = j->c->options;
@@ -131,7 +156,16 @@ static lancelet_status choose_keys(jsonl *j, const json_t *object, lancelet_erro
         if (!j->picture)
             return fail_without_picture(object, options->image_column, err);
     }
-    return j->caption ? LANCELET_OK : choose(object, true, options->text_column, &j->caption, err);
+    if (j->caption || j->numbered)
+        return LANCELET_OK;
+    RETURN_IF_ERROR(choose(object, true, options->text_column, &j->caption, err));
+    bool better = j->caption && source_name_rank(j->caption, strlen(j->caption), true, NULL) < SOURCE_LABEL_RANK;
+    j->numbered = !options->text_column && !better && has_numbered(object);
+    if (j->numbered) {
+        base_free(j->caption);
+        j->caption = NULL;
+    }
+    return LANCELET_OK;
 }
 
 /* ---- lines ---- */
@@ -187,7 +221,7 @@ static lancelet_status add_object(jsonl *j, const json_t *object, size_t line, l
         if (strcmp(name, j->picture) == 0) {
             if (json_is_string(value))
                 picture = (source_cell){.s = json_string_value(value), .n = json_string_length(value)};
-        } else if (j->caption && strcmp(name, j->caption) == 0) {
+        } else if (is_caption(j, name)) {
             if (!append_caption(&j->caption_text, value))
                 return base_fail_memory(err);
             caption = (source_cell){.s = (const char *)j->caption_text.data, .n = j->caption_text.size};
@@ -210,10 +244,10 @@ static lancelet_status add_object(jsonl *j, const json_t *object, size_t line, l
 static lancelet_status parse_line(jsonl *j, const char *text, size_t n, size_t line, lancelet_error *err)
 {
     json_error_t reason;
-    json_t *object = json_loadb(text, n, 0, &reason);
+    json_t *object = json_loadb(text, n, JSON_ALLOW_NUL, &reason);
     /* an integer beyond 64 bits is read as a number with a point */
     if (!object && json_error_code(&reason) == json_error_numeric_overflow)
-        object = json_loadb(text, n, JSON_DECODE_INT_AS_REAL, &reason);
+        object = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &reason);
     if (!object && json_error_code(&reason) == json_error_out_of_memory)
         return base_fail_memory(err);
     if (!object)

@@ -24,7 +24,8 @@ typedef struct row_reader {
     size_t *place;                   /* [plan.n_extra] in the set, or SOURCE_NO_COLUMN */
     struct ArrowArrayStream stream;
     struct ArrowSchema schema;       /* of the stream */
-    int64_t picture, text;           /* columns of the stream; text -1: none */
+    int64_t picture;                 /* column of the stream */
+    int64_t *text;                   /* [plan.n_text] columns of the stream */
     int64_t *extra;                  /* [plan.n_extra] columns of the stream, or -1 */
     struct ArrowArray batch;
     int64_t at;                      /* row of the batch */
@@ -141,27 +142,35 @@ static bool append_text(base_buffer *b, const char *s, size_t n)
     return fits;
 }
 
+/* What one column says [n], or NULL. */
+static const char *words_of(const row_reader *r, int64_t column, size_t *n)
+{
+    const struct ArrowSchema *s = r->schema.children[column];
+    const struct ArrowArray *a = r->batch.children[column];
+    int64_t i = r->at + r->batch.offset, label;
+    if (arrow_is_null_value(s, a, i))
+        return NULL;
+    if (!r->plan.labels)
+        return arrow_bytes(s, a, i, n);
+    return arrow_int(s, a, i, &label) ? parquet_plan_label(&r->plan, label, n) : NULL;
+}
+
 static lancelet_status fill_caption(const row_reader *r, source_item *item, lancelet_error *err)
 {
-    const struct ArrowSchema *s = r->text < 0 ? NULL : r->schema.children[r->text];
-    const struct ArrowArray *a = r->text < 0 ? NULL : r->batch.children[r->text];
-    int64_t i = r->at + r->batch.offset;
     base_buffer text = {0};
-    const char *words = NULL;
-    size_t n = 0;
-    int64_t label;
-    if (!s || arrow_is_null_value(s, a, i))
-        return LANCELET_OK;
-    if (!r->plan.labels)
-        words = arrow_bytes(s, a, i, &n);
-    else if (arrow_int(s, a, i, &label))
-        words = parquet_plan_label(&r->plan, label, &n);
-    if (!words || n == 0)
-        return LANCELET_OK;
-    bool fits = append_text(&text, words, n);
-    item->caption = fits ? base_buffer_to_string(&text) : NULL;
+    bool fits = true;
+    for (size_t k = 0; k < r->plan.n_text && fits; k++) {
+        size_t n = 0;
+        const char *words = words_of(r, r->text[k], &n);
+        if (words && n > 0)
+            fits = (text.size == 0 || base_buffer_append_string(&text, "\n")) && append_text(&text, words, n);
+    }
+    if (fits && text.size > 0) {
+        item->caption = base_buffer_to_string(&text);
+        fits = item->caption != NULL;
+    }
     base_buffer_free(&text);
-    return item->caption ? LANCELET_OK : base_fail_memory(err);
+    return fits ? LANCELET_OK : base_fail_memory(err);
 }
 
 /* The bytes of row i of a fixed-width column: [width]. */
@@ -252,7 +261,7 @@ static lancelet_status fill_row(row_reader *r, source_item *item, lancelet_error
     RETURN_IF_ERROR(name_item(r, item, err));
     found_picture f = find_picture(&r->plan, r->schema.children[r->picture], r->batch.children[r->picture],
                                    r->at + r->batch.offset);
-    item->no_file = f.bytes || !f.path;
+    item->no_file = f.bytes || !f.path || r->plan.only_asked;
     lancelet_status status = take_picture(r->folder, &f, r->row, MOST_PICTURE_BYTES, &item->bytes, &item->n_bytes,
                                           &item->modified_us, &why);
     item->size = item->n_bytes;
@@ -315,6 +324,7 @@ static void rows_close(source_reader *reader)
     base_free(r->path);
     base_free(r->uri);
     base_free(r->folder);
+    base_free(r->text);
     base_free(r->place);
     base_free(r->extra);
     base_free(r);
@@ -333,7 +343,9 @@ static lancelet_status choose_columns(row_reader *r, lancelet_error *err)
     size_t *column = base_alloc_array(n_columns, sizeof *column);
     lancelet_status status = where && column ? LANCELET_OK : base_fail_memory(err);
     for (size_t i = 0; i < n_columns && status == LANCELET_OK; i++) {
-        bool wanted = i == p->picture || i == p->text;
+        bool wanted = i == p->picture;
+        for (size_t k = 0; k < p->n_text; k++)
+            wanted = wanted || p->text[k] == i;
         for (size_t k = 0; k < p->n_extra; k++)
             wanted = wanted || (p->extra[k].column == i && r->place[k] != SOURCE_NO_COLUMN);
         where[i] = wanted ? (int64_t)n : -1;
@@ -342,7 +354,8 @@ static lancelet_status choose_columns(row_reader *r, lancelet_error *err)
     }
     if (status == LANCELET_OK) {
         r->picture = where[p->picture];
-        r->text = p->text == PARQUET_NO_COLUMN ? -1 : where[p->text];
+        for (size_t k = 0; k < p->n_text; k++)
+            r->text[k] = where[p->text[k]];
         for (size_t k = 0; k < p->n_extra; k++)
             r->extra[k] = r->place[k] == SOURCE_NO_COLUMN ? -1 : where[p->extra[k].column];
         status = parquet_read(r->file, column, n, 0, UINT64_MAX, &r->stream, err);
@@ -363,7 +376,8 @@ static lancelet_status open_rows(row_reader *r, const char *path, lancelet_error
     RETURN_IF_ERROR(parquet_plan_make(r->file, path, r->options, &r->plan, err));
     r->place = base_calloc(r->plan.n_extra + 1, sizeof *r->place);
     r->extra = base_calloc(r->plan.n_extra + 1, sizeof *r->extra);
-    if (!r->place || !r->extra)
+    r->text = base_calloc(r->plan.n_text + 1, sizeof *r->text);
+    if (!r->place || !r->extra || !r->text)
         return base_fail_memory(err);
     for (size_t k = 0; k < r->plan.n_extra; k++)
         r->place[k] = source_column_set_find(r->set, r->plan.extra[k].name, r->plan.extra[k].format);
@@ -417,6 +431,9 @@ static lancelet_status add_columns(const parquet_file *f, const char *path, cons
         note(options, 1, "column '%s' of %s is left out: %s", names[i], path, reasons[i]);
     for (size_t i = 0; i < plan.n_unkept; i++)
         note(options, 1, "column '%s' of %s is left out: %s", plan.unkept[i].name, path, plan.unkept[i].why);
+    if (plan.only_asked && options->no_copies)
+        note(options, 0, "the pictures of column '%s' of %s cannot be shown later from the file's rows; keep them: "
+             "--store-images=original", parquet_schema(f)->children[plan.picture]->name, path);
     for (size_t k = 0; k < plan.n_extra && status == LANCELET_OK; k++) {
         size_t place;
         status = source_column_set_add(set, plan.extra[k].name, plan.extra[k].format, &place, err);

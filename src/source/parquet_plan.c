@@ -236,18 +236,29 @@ static bool guess_picture(const planning *p, parquet_plan *out)
     return i != PARQUET_NO_COLUMN && take_column(p, i, out);
 }
 
-static lancelet_status find_picture(const planning *p, parquet_plan *out, lancelet_error *err)
+/* The column of the name that was given. */
+static bool asked_picture(const planning *p, const char *wanted, parquet_plan *out)
 {
-    const char *wanted = p->options->image_column;
-    if (!wanted)
-        return guess_picture(p, out) ? LANCELET_OK : fail_column(p, NULL, "pictures", "--image-column", err);
     for (int rank = 0; rank < 2; rank++) /* the very name goes before one in another case */
         for (size_t i = 0; i < (size_t)p->schema->n_children; i++) {
             const char *name = p->schema->children[i]->name;
             if (source_name_rank(name, strlen(name), false, wanted) == rank && take_column(p, i, out))
-                return LANCELET_OK;
+                return true;
         }
-    return take_member(p, wanted, out) ? LANCELET_OK : fail_column(p, wanted, "pictures", "--image-column", err);
+    return take_member(p, wanted, out);
+}
+
+static lancelet_status find_picture(const planning *p, parquet_plan *out, lancelet_error *err)
+{
+    const char *wanted = p->options->image_column;
+    if (!(wanted ? asked_picture(p, wanted, out) : guess_picture(p, out)))
+        return fail_column(p, wanted, "pictures", "--image-column", err);
+    if (wanted) {
+        parquet_plan other = {0};
+        out->only_asked = !guess_picture(p, &other) || other.picture != out->picture ||
+                          (out->in_struct && (other.bytes != out->bytes || (out->bytes < 0 && other.path != out->path)));
+    }
+    return LANCELET_OK;
 }
 
 /* ---- the caption ---- */
@@ -281,6 +292,16 @@ static size_t best_text(const planning *p, const parquet_plan *plan, bool labels
     return best;
 }
 
+/* The columns caption_0, caption_1 ... */
+static void numbered_texts(const planning *p, parquet_plan *out)
+{
+    for (size_t i = 0; i < (size_t)p->schema->n_children; i++) {
+        const struct ArrowSchema *s = p->schema->children[i];
+        if (i != out->picture && is_text(s) && source_name_numbered(s->name, strlen(s->name)))
+            out->text[out->n_text++] = i;
+    }
+}
+
 /* The only column with text that is no name of a file, or the first ClassLabel. */
 static size_t only_text(const planning *p, const parquet_plan *plan, bool labels)
 {
@@ -301,7 +322,15 @@ static size_t only_text(const planning *p, const parquet_plan *plan, bool labels
 static lancelet_status find_text(const planning *p, parquet_plan *out, lancelet_error *err)
 {
     const char *wanted = p->options->text_column;
+    out->text = base_alloc_array((size_t)p->schema->n_children, sizeof *out->text);
+    if (!out->text)
+        return base_fail_memory(err);
     size_t i = best_text(p, out, false, wanted);
+    const char *name = i == PARQUET_NO_COLUMN ? NULL : p->schema->children[i]->name;
+    if (!wanted && (!name || source_name_rank(name, strlen(name), true, NULL) == SOURCE_LABEL_RANK))
+        numbered_texts(p, out);
+    if (out->n_text > 0)
+        return LANCELET_OK;
     if (i == PARQUET_NO_COLUMN && !wanted)
         i = only_text(p, out, false);
     bool labels = i == PARQUET_NO_COLUMN;
@@ -311,7 +340,8 @@ static lancelet_status find_text(const planning *p, parquet_plan *out, lancelet_
         i = only_text(p, out, true);
     if (i == PARQUET_NO_COLUMN && wanted)
         return fail_column(p, wanted, "text", "--text-column", err);
-    out->text = i;
+    if (i != PARQUET_NO_COLUMN)
+        out->text[out->n_text++] = i;
     out->labels = i != PARQUET_NO_COLUMN && labels ? json_incref(labels_of(p, i)) : NULL;
     return LANCELET_OK;
 }
@@ -334,6 +364,14 @@ static const char *why_unkept(const planning *p, size_t i)
     return strcmp(s->format, "n") == 0 ? "it has nothing but nulls" : "its type is none that a table keeps";
 }
 
+static bool is_caption(const parquet_plan *plan, size_t column)
+{
+    size_t k = 0;
+    while (k < plan->n_text && plan->text[k] != column)
+        k++;
+    return k < plan->n_text;
+}
+
 static lancelet_status find_extra(const planning *p, parquet_plan *out, lancelet_error *err)
 {
     size_t n = (size_t)p->schema->n_children;
@@ -343,7 +381,7 @@ static lancelet_status find_extra(const planning *p, parquet_plan *out, lancelet
         return base_fail_memory(err);
     for (size_t i = 0; i < n; i++) {
         const struct ArrowSchema *s = p->schema->children[i];
-        if (i == out->picture || (i == out->text && !out->labels))
+        if (i == out->picture || (is_caption(out, i) && !out->labels))
             continue;
         const char *format = kept_format(s);
         if (format)
@@ -375,6 +413,7 @@ lancelet_status parquet_plan_make(const parquet_file *f, const char *path, const
 void parquet_plan_free(parquet_plan *p)
 {
     json_decref(p->labels);
+    base_free(p->text);
     base_free(p->extra);
     base_free(p->unkept);
     *p = (parquet_plan){0};

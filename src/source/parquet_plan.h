@@ -25,7 +25,9 @@ typedef struct parquet_plan {
     bool in_struct;       /* then its children: */
     int64_t bytes, path;  /* -1: none */
     bool is_path;         /* not in a struct: the column holds names of files, else bytes */
-    size_t text;          /* column of the caption, or PARQUET_NO_COLUMN */
+    bool only_asked;      /* the rules would find another one: by the uri alone a row's picture is not had */
+    size_t *text;         /* [n_text] columns of the caption; several are joined by newlines */
+    size_t n_text;
     json_t *labels;       /* of a ClassLabel that is the caption: the names of its numbers; else NULL */
     parquet_extra *extra; /* [n_extra] in the order of the file */
     size_t n_extra;

@@ -66,6 +66,7 @@ typedef struct source_options {
     void (*fetched)(void *arg, uint64_t done, uint64_t total);
     void *arg; /* of these functions */
     bool offline; /* fetch nothing: what is not in the hub's cache is NOT_FOUND */
+    bool no_copies; /* the table keeps no pictures: a note says where source_read will not find them by their uris */
 } source_options;
 
 typedef struct source source;

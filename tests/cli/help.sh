@@ -36,7 +36,7 @@ ok "--version -v names the CPU level, the modules and the kinds of pictures" ver
 alone() {
     mkdir -p "$T/alone" && cp "$PICASK" "$T/alone/picask" && expect_status 0 "$T/alone/picask" --version -v || return 1
     if grep -q '^modules  none' "$T/out"; then
-        contains "$(cat "$T/out")" "missing  http: fetching from Hugging Face; make FULL=1 builds it (packages: " &&
+        contains "$(cat "$T/out")" "missing  http: fetching from Hugging Face; what picask's package recommends brings it, make demo FULL=1 builds it (packages: " &&
             contains "$(cat "$T/out")" "missing  TIFF: "
     fi # else an installation's are found
 }

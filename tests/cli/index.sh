@@ -139,6 +139,8 @@ if have_terminal; then
         awk 'length($0) > 80 && !/Indexed/ { print; bad = 1 } END { exit bad }' "$T/out"
     }
     ok "a first run on a terminal names a better model and what it takes to fetch" better
+    once() { terminal 80 24 "'$PICASK' index '$T/pictures/000000377575.jpg' -t better" && contains "$(cat "$T/out")" "1 embedded" && lacks "$(cat "$T/out")" "Better"; }
+    ok "and a later one does not" once
 else
     skip "on a terminal --prune asks, and a no removes nothing" "no terminal can be made here"
 fi
@@ -149,5 +151,5 @@ ok "a data set of the hub without its scheme is told how it is written" says 2 \
     "vipul/gta is not there; a data set of the hub is written hf://datasets/vipul/gta" "$PICASK" index vipul/gta
 plain() { says 2 "is not there; a source is a picture, a video" "$PICASK" index vipul/gta.jpg; }
 ok "a file that is not there is no data set" plain
-offline() { HF_HUB_OFFLINE=1 says 2 "HF_HUB_OFFLINE forbids to fetch it" "$PICASK" index hf://datasets/vipul/gta -t hub; }
+offline() { HF_HUB_OFFLINE=1 says 2 "HF_HUB_OFFLINE forbids to fetch it; without that: picask dataset pull vipul/gta" "$PICASK" index hf://datasets/vipul/gta -t hub; }
 ok "a data set that is not here while the hub may not be asked is exit code 2" offline

@@ -74,10 +74,35 @@ mkdir "$T/alone" "$T/mixed"
 cp "$PICASK" "$T/alone/picask"
 cp $phone/plain.heic $phone/lzw.tif examples/pictures/000000000285.jpg "$T/mixed"
 alone() {
-    says 2 "decoding HEIC needs picask's part 'decode', which is not installed: make FULL=1 builds it (packages: libheif-dev)" \
+    says 2 "decoding HEIC needs picask's part 'decode', which is not installed: picask's package brings it, and make demo FULL=1 builds it (packages: libheif-dev)" \
         "$T/alone/picask" embed --image $phone/plain.heic &&
         says 2 "libtiff-dev" "$T/alone/picask" embed --image $phone/lzw.tif &&
         expect_status 0 "$T/alone/picask" index "$T/mixed" -t alone && contains "$(cat "$T/out")" "1 embedded" &&
         contains "$(cat "$T/err")" "skipped plain.heic: " && contains "$(cat "$T/err")" "skipped lzw.tif: "
 }
 ok "without the decoder a sentence names its package, and an index run skips such pictures" alone
+mkdir -p "$T/unlinked/libexec/picask"
+cp "$PICASK" "$T/unlinked/picask"
+printf '#!/bin/sh\necho "decode: error while loading shared libraries: libheif.so.1" >&2\nexit 127\n' >"$T/unlinked/libexec/picask/decode"
+chmod +x "$T/unlinked/libexec/picask/decode"
+unlinked() {
+    says 2 "decoding HEIC needs picask's part 'decode', which cannot be opened (decode: error while loading shared libraries: libheif.so.1): install what picask's package recommends, or: libheif-dev libtiff-dev" \
+        "$T/unlinked/picask" embed --image $phone/plain.heic
+}
+ok "without its libraries the decoder is no damaged picture" unlinked
+cp -r "$T/unlinked" "$T/slow"
+printf '#!/bin/sh\necho >"%s"\nexec sleep 100\n' "$T/begun" >"$T/slow/libexec/picask/decode"
+interrupted() {
+    "$T/slow/picask" index $phone/plain.heic -t slow >"$T/out" 2>"$T/err" &
+    pid=$!
+    n=0
+    while [ ! -e "$T/begun" ] && [ $n -lt 200 ]; do
+        sleep 0.1
+        n=$((n + 1))
+    done
+    kill -INT $pid
+    from=$(date +%s)
+    wait $pid
+    same $? 130 && [ $(($(date +%s) - from)) -lt 20 ]
+}
+ok "Ctrl-C does not wait for the decoder" interrupted

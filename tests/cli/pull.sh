@@ -45,3 +45,6 @@ without=$T/alone
 mkdir "$without" && cp "$PICASK" "$without/picask"
 no_module() { says 2 "fetching from the Hugging Face hub needs picask's part 'http', which is not installed" "$without/picask" dataset pull org/pics; }
 [ -e /usr/local/lib/picask/http.so ] || ok "without its module the way is told" no_module
+mkdir "$without/lib" && echo damaged >"$without/lib/http.so"
+no_library() { says 2 "picask's part 'http', which cannot be opened (" "$without/picask" dataset pull org/pics && contains "$(cat "$T/err")" "install what picask's package recommends, or: libcurl4-openssl-dev"; }
+ok "without its module's library likewise" no_library

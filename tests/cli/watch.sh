@@ -53,6 +53,17 @@ remembered() { until_said '"found"' && cp examples/pictures/000000013004.jpg "$T
 ok "without a source the remembered ones are watched; --json gives an object a round" remembered
 ok "and Ctrl-C ends that too" end
 
+mkdir "$T/disk"
+cp examples/pictures/000000377575.jpg "$T/disk/dog.jpg"
+begin --prune --yes "$T/p" "$T/disk" -t two
+away() { until_said "watching the sources" && mv "$T/disk" "$T/away" && sleep 2 && cp examples/pictures/000000000785.jpg "$T/p/skier.jpg" && until_said '  1 embedded$'; }
+ok "a source that goes away does not keep a change of another waiting" away
+back() { mv "$T/away" "$T/disk" && sleep 2 && cp examples/pictures/000000000285.jpg "$T/disk/new.jpg" && until_said '  1 copy$'; }
+ok "one that comes back is watched again" back
+ok "Ctrl-C ends it" end
+kept() { expect_status 0 "$PICASK" table list --json && json_lines "$T/out" '[r["rows"] for r in rows if r["name"] == "two"] == [6]'; }
+ok "and its rows stayed meanwhile" kept
+
 mkdir "$T/empty"
 begin "$T/empty" -t later
 empty() { until_said "watching " && cp examples/pictures/000000000285.jpg "$T/empty/" && until_said '  1 embedded$'; }

@@ -142,6 +142,25 @@ def test_options_name_the_columns(t):
     assert rc != 0 and "has no column 'author_' with pictures; its columns: image, text" in err, err
 
 
+def test_pictures_of_a_column_that_only_the_option_names_are_kept(t):
+    """A row's uri does not say which column: the rules would show the other one."""
+    path = t.tmp / "x.parquet"
+    for p in PICTURES[:4]:
+        (t.tmp / p.name).write_bytes(p.read_bytes())
+    names = [p.name for p in PICTURES]
+    pq.write_table(pa.table({"file_name": names[:2], "other": names[2:4]}), path)
+    out = t.tmp / "shown.jpg"
+    for column, expected in (("other", PICTURES[2]), ("file_name", PICTURES[0])):
+        index(t, path, "--image-column", column, table=column)
+        rows = rows_of(t, column)
+        assert (rows["image"][0].as_py() is None) == (column == "file_name")
+        rc, _, err = t.run(["--db", t.tmp / "db", "show", rows["id"][0].as_py(), "-t", column, "-o", out])
+        assert rc == 0 and out.read_bytes() == expected.read_bytes(), (column, err)
+        out.unlink()
+        rc, _, err = t.run(["--db", t.tmp / "db", "index", path, "-t", column + "2", "--image-column", column, "--store-images=none"])
+        assert rc == 0 and ("keep them: --store-images=original" in err) == (column == "other"), err
+
+
 def test_a_data_set_of_the_hub_as_it_is_published(t):
     t.need_shared()
     path = t.shared / "data" / "parquet" / "pokemon-gba.parquet"
@@ -174,6 +193,15 @@ def hub_of(t):
 
 
 URI = "hf://datasets/org/pics@main/data/%s-00000-of-00001.parquet#row=%d"
+
+
+def test_the_size_of_a_data_set_is_said_before_it_is_fetched_and_only_then(t):
+    with hub_of(t) as (folder, hub, env):
+        how = ["--db", t.tmp / "db", "index", "hf://datasets/org/pics"]
+        rc, _, err = t.run(how, env=env)
+        assert rc == 0 and err.startswith("fetching from Hugging Face: ") and err.count("\n") == 1, err
+        rc, _, err = t.run(how, env=env)
+        assert rc == 0 and err == "", err
 
 
 def test_a_data_set_of_the_hub_is_a_source(t):

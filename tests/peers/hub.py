@@ -242,6 +242,68 @@ def test_shards_come_all(t):
                        "model.safetensors.index.json"], got
 
 
+def forget_file(snapshot, name):
+    """As it is where a pull ended before this file came."""
+    (snapshot / name).resolve().unlink()
+    (snapshot / name).unlink()
+
+
+def test_what_is_missing_beside_weights_is_fetched(t):
+    with hub_of(t) as hub:
+        folder = t.tmp / "repos" / "models" / "openai" / "clip-vit-base-patch32"
+        folder.mkdir(parents=True)
+        for name in ("model.safetensors", "config.json", "vocab.json"):
+            (folder / name).write_bytes(name.encode() * 1000)
+        env = environment(t, hub)
+        snapshot = pull_ok(t, env, "ViT-B-32", "model")
+        main = t.tmp / "hf/hub/models--openai--clip-vit-base-patch32/refs/main"
+        for broke_off in (False, True):
+            forget_file(snapshot, "config.json")
+            if broke_off:
+                main.unlink()
+            hub.forget()
+            assert pull_ok(t, env, "ViT-B-32", "model") == snapshot
+            assert (snapshot / "config.json").read_bytes() == (folder / "config.json").read_bytes()
+            assert main.read_text() == snapshot.name
+            assert not [r for r in hub.requests if "model.safetensors" in r["path"]], hub.requests
+        forget_file(snapshot, "config.json")
+        (folder / "vocab.json").write_text("another")  # the commit that the weights are of is the one that counts
+        rc, _, err = t.run(["model", "pull", "ViT-B-32"], env=dict(env, HF_HUB_OFFLINE="1"))
+        assert rc == 0, err  # as before: what is here can be used
+
+
+def test_shards_that_a_broken_pull_left_out_are_fetched(t):
+    with hub_of(t) as hub:
+        folder = t.tmp / "repos" / "models" / "org" / "sharded"
+        folder.mkdir(parents=True)
+        shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+        for name in shards:
+            (folder / name).write_text(name)
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shards[0], "b": shards[1]}}))
+        (folder / "config.json").write_text('{"model_type": "clip"}')
+        env = environment(t, hub)
+        snapshot = pull_ok(t, env, "org/sharded", "model")
+        hub.forget()
+        assert pull_ok(t, env, "org/sharded", "model") == snapshot and not hub.requests
+        forget_file(snapshot, shards[1])
+        (t.tmp / "hf/hub/models--org--sharded/refs/main").unlink()
+        assert pull_ok(t, env, "org/sharded", "model") == snapshot
+        assert (snapshot / shards[1]).read_text() == shards[1]
+
+
+def test_weights_that_are_not_the_published_ones_are_told(t):
+    with hub_of(t) as hub:
+        for repository, name, told in (("openai/clip-vit-base-patch32", "ViT-B-32", True),
+                                       ("openai/clip-vit-base-patch16", "ViT-B-16", False)):  # of which no hash is published
+            folder = t.tmp / "repos" / "models" / repository
+            folder.mkdir(parents=True)
+            (folder / "model.safetensors").write_bytes(b"other" * 5000)
+            (folder / "config.json").write_text("{}")
+            rc, _, err = pull(t, environment(t, hub), name, "model")
+            assert rc == 0, err
+            assert ("is not the file that was published as ViT-B-32/openai" in err and "99d28a652e6ec466" in err) == told, err
+
+
 def test_a_name_of_the_catalogue_is_its_repository(t):
     with hub_of(t) as hub:
         folder = t.tmp / "repos" / "models" / "openai" / "clip-vit-base-patch32"

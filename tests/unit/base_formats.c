@@ -194,10 +194,20 @@ static void csv_is_that_of_rfc_4180(void **state)
     assert_records("\"", ',', "corrupt: line 1: a quote is not closed");
 }
 
-static void tsv_has_escapes_and_no_quotes(void **state)
+static void tsv_has_escapes_where_there_are_no_quotes(void **state)
 {
     (void)state;
     assert_records("a\tb\\tc\r\n\"d\t\\n\\\\t\\x\\\n", '\t', "1:a|b\tc;2:\"d|\n\\t\\x\\;");
+}
+
+static void a_tsv_field_in_quotes_ends_with_its_closing_quote(void **state)
+{
+    (void)state;
+    assert_records("a\t\"b \"\"c\"\"\"\n\"x\ty\"\tz\n", '\t', "1:a|b \"c\";2:x\ty|z;");
+    assert_records("a\t\"two\nlines\"\r\nb\t\"\"", '\t', "1:a|two\nlines;3:b|;");
+    assert_records("a\t\"b\" c\nd\t\"e\n", '\t', "1:a|\"b\" c;2:d|\"e;");
+    assert_records("a\t\"b\nc\td\ne\tf\"\n", '\t', "1:a|\"b;2:c|d;3:e|f\";");
+    assert_records("\"", '\t', "1:\";");
 }
 
 static void many_fields_and_failing_memory(void **state)
@@ -349,7 +359,8 @@ int main(void)
         cmocka_unit_test(broken_npy_files_are_refused),
         cmocka_unit_test(halves_are_numpys),
         cmocka_unit_test(csv_is_that_of_rfc_4180),
-        cmocka_unit_test(tsv_has_escapes_and_no_quotes),
+        cmocka_unit_test(tsv_has_escapes_where_there_are_no_quotes),
+        cmocka_unit_test(a_tsv_field_in_quotes_ends_with_its_closing_quote),
         cmocka_unit_test(many_fields_and_failing_memory),
         cmocka_unit_test(pictures_are_known_by_their_bytes),
         cmocka_unit_test(picture_names_are_known_in_any_case),

@@ -253,6 +253,9 @@ static void repair_puts_a_replacement_for_each_bad_byte(void **state)
     char *s = base_utf8_repair("a\xFF\xE2\x82z\xC3\xA9", 7);
     assert_string_equal(s, "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz\xC3\xA9");
     base_free(s);
+    s = base_utf8_repair("a\0b", 3);
+    assert_string_equal(s, "a\xEF\xBF\xBD" "b");
+    base_free(s);
     s = base_utf8_repair("", 0);
     assert_string_equal(s, "");
     base_free(s);

@@ -67,7 +67,7 @@ static void free_jobs(index_job jobs[N])
 
 static index_work work_with(const char *known)
 {
-    return (index_work){toy, false, &stop, (void *)(uintptr_t)known, read_file, knows};
+    return (index_work){toy, false, &stop, (void *)(uintptr_t)known, read_file, knows, NULL};
 }
 
 /* What the picture alone gives. */

@@ -187,6 +187,68 @@ static void rows_below_a_link_that_leads_nowhere_stay(void **state)
     assert_non_null(strstr(notes, "/in/link is a link that leads nowhere (a disk that is not mounted?); the rows below it stay\n"));
 }
 
+static void a_source_that_is_a_link_to_a_disk_that_is_away_keeps_its_rows(void **state)
+{
+    (void)state;
+    picask_index_options o = prune_options();
+    write_pictures("disk", 1);
+    write_pictures("in", 30);
+    const char *sources[2] = {at("link/"), at("in/../in//")};
+    assert_int_equal(symlink(at("disk"), at("link")), 0);
+    assert_ok(picask_index(at("db"), "pictures", sources, 2, &o, &report, &error), error);
+    assert_int_equal(rename(at("disk"), at("elsewhere")), 0);
+    assert_int_equal(unlink(at("in/00.png")), 0);
+    assert_ok(run_index(NULL, &o), error);
+    assert_int_equal(report.removed, 1);
+    assert_int_equal(count_rows(), 30);
+    assert_int_equal(rename(at("elsewhere"), at("disk")), 0);
+    assert_int_equal(unlink(at("disk/00.png")), 0);
+    write_picture("disk/01.png", 77);
+    assert_int_equal(prune("link//"), 30); /* with the disk there its pictures count as any */
+    assert_int_equal(report.removed, 1);
+    assert_int_equal(report.added, 1);
+}
+
+static void a_row_stays_while_a_folder_has_the_name_of_its_file(void **state)
+{
+    (void)state;
+    write_pictures("in", 20);
+    index_ok("in");
+    assert_int_equal(unlink(at("in/03.png")), 0);
+    assert_ok(base_dir_make(at("in/03.png"), &error), error);
+    assert_int_equal(prune("in"), 20);
+    assert_int_equal(report.removed, 0);
+}
+
+static void a_row_goes_whose_folder_became_a_file(void **state)
+{
+    (void)state;
+    write_pictures("in", 20);
+    write_pictures("in/deep", 1);
+    index_ok("in");
+    assert_ok(base_dir_remove(at("in/deep"), &error), error);
+    write_text("in/deep", "a file");
+    assert_int_equal(prune("in"), 20);
+    assert_int_equal(report.removed, 1);
+}
+
+/* The same letter in one code point and in two, and a byte that is no UTF-8. */
+static void names_are_compared_byte_by_byte(void **state)
+{
+    (void)state;
+    write_pictures("in", 30);
+    write_picture("in/caf\xc3\xa9.png", 700);
+    write_picture("in/cafe\xcc\x81.png", 701);
+    write_picture("in/100%25 \xff.png", 702);
+    index_ok("in");
+    assert_int_equal(prune("in"), 33);
+    assert_int_equal(unlink(at("in/caf\xc3\xa9.png")), 0);
+    assert_int_equal(prune("in"), 32);
+    assert_int_equal(unlink(at("in/100%25 \xff.png")), 0);
+    assert_int_equal(prune("in"), 31);
+    assert_int_equal(id_of("in/cafe\xcc\x81.png"), 31); /* 'e' comes before the bytes of the other */
+}
+
 static void what_is_left_out_by_a_pattern_is_not_gone(void **state)
 {
     (void)state;
@@ -375,6 +437,10 @@ int main(void)
         cmocka_unit_test_setup(rows_below_a_remembered_folder_that_is_not_there_stay, fresh_folder),
         cmocka_unit_test_setup(rows_below_a_folder_that_is_empty_now_stay, fresh_folder),
         cmocka_unit_test_setup(rows_below_a_link_that_leads_nowhere_stay, fresh_folder),
+        cmocka_unit_test_setup(a_source_that_is_a_link_to_a_disk_that_is_away_keeps_its_rows, fresh_folder),
+        cmocka_unit_test_setup(a_row_stays_while_a_folder_has_the_name_of_its_file, fresh_folder),
+        cmocka_unit_test_setup(a_row_goes_whose_folder_became_a_file, fresh_folder),
+        cmocka_unit_test_setup(names_are_compared_byte_by_byte, fresh_folder),
         cmocka_unit_test_setup(what_is_left_out_by_a_pattern_is_not_gone, fresh_folder),
         cmocka_unit_test_setup(rows_of_other_places_stay, fresh_folder),
         cmocka_unit_test_setup(a_renamed_file_is_moved_not_gone, fresh_folder),

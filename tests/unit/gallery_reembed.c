@@ -356,6 +356,33 @@ static void rows_that_cannot_be_read_are_named_and_asked_about_before_anything_i
     assert_true(strstr(error.text, "nothing is changed") != NULL);
 }
 
+#define HUB "hub/datasets--org--pics"
+#define COMMIT "0123456789012345678901234567890123456789"
+
+static void of_pictures_of_the_hub_that_left_its_cache_the_command_is_told_that_brings_them(void **state)
+{
+    (void)state;
+    const char *source = "hf://datasets/org/pics";
+    write_picture(HUB "/snapshots/" COMMIT "/0.png", 0);
+    assert_ok(base_dir_make(at(HUB "/refs"), &error), error);
+    write_bytes(HUB "/refs/main", COMMIT, strlen(COMMIT));
+    setenv("HF_HUB_CACHE", at("hub"), 1);
+    setenv("HF_HUB_OFFLINE", "1", 1);
+    picask_index_options o = toy_options();
+    o.store = PICASK_STORE_NONE;
+    lancelet_status status = run_index(source, &o);
+    lancelet_error why = error;
+    assert_ok(base_dir_remove(at(HUB), &error), error);
+    lancelet_status again = status == LANCELET_OK ? reembed(write_turned_model()) : LANCELET_OK;
+    unsetenv("HF_HUB_OFFLINE");
+    unsetenv("HF_HUB_CACHE");
+    assert_ok(status, why);
+    assert_int_equal(again, LANCELET_NOT_FOUND);
+    assert_int_equal(n_unreadable, 1);
+    if (!strstr(unreadable, "is not in the cache of the hub; fetch it: picask dataset pull org/pics"))
+        fail_msg("%s", unreadable);
+}
+
 static void they_are_left_out_when_that_is_allowed_and_their_ids_are_not_used_again(void **state)
 {
     (void)state;
@@ -703,6 +730,7 @@ int main(void)
         RUN(the_tables_own_pictures_are_taken_where_the_files_are_gone),
         RUN(a_smaller_copy_in_the_table_gives_way_to_the_file),
         RUN(rows_that_cannot_be_read_are_named_and_asked_about_before_anything_is_done),
+        RUN(of_pictures_of_the_hub_that_left_its_cache_the_command_is_told_that_brings_them),
         RUN(they_are_left_out_when_that_is_allowed_and_their_ids_are_not_used_again),
         RUN(a_table_of_which_nothing_can_be_read_stays),
         RUN(a_stopped_run_goes_on_where_it_was),

@@ -301,6 +301,30 @@ static void the_environment_is_huggingface_hub_s(void **state)
     assert_ok(hub_place_read(&p, &error), error);
     assert_string_equal(p.token, "hf_d");
     hub_place_free(&p);
+    setenv("HF_TOKEN", "hf_d\r\n", 1); /* as from $(cat) of a file of Windows */
+    setenv("HF_ENDPOINT", "https://Mirror.example/hf/", 1);
+    assert_ok(hub_place_read(&p, &error), error);
+    assert_string_equal(p.token, "hf_d");
+    assert_string_equal(p.endpoint, "https://Mirror.example/hf");
+    assert_true(hub_same_origin(p.endpoint, "https://mirror.EXAMPLE:443/api"));
+    hub_place_free(&p);
+    static const char *const on[] = {"1", "true", "YES", "On"}, *const off[] = {"0", "false", "no", "2"};
+    for (size_t i = 0; i < 4; i++) {
+        setenv("HF_HUB_OFFLINE", on[i], 1);
+        assert_ok(hub_place_read(&p, &error), error);
+        assert_true(p.offline);
+        hub_place_free(&p);
+        setenv("HF_HUB_OFFLINE", off[i], 1);
+        assert_ok(hub_place_read(&p, &error), error);
+        assert_false(p.offline);
+        hub_place_free(&p);
+    }
+    static const char *const no_endpoint[] = {"https://user:key@huggingface.co", "https://huggingface.co/?x=", "https://h\r\nX: y"};
+    for (size_t i = 0; i < 3; i++) {
+        setenv("HF_ENDPOINT", no_endpoint[i], 1);
+        assert_int_equal(hub_place_read(&p, &error), LANCELET_INVALID);
+    }
+    unsetenv("HF_ENDPOINT");
     setenv("HF_TOKEN", "hf_d\r\nX: y", 1);
     assert_int_equal(hub_place_read(&p, &error), LANCELET_INVALID);
     unsetenv("HF_TOKEN");

@@ -121,7 +121,7 @@ static void column_types_are_found_over_the_whole_file(void **state)
     /* the type of a later line of the same picture counts too */
     expect("c.csv", "path,i\na.jpg,1\na.jpg,x\n", "a.jpg=-|i:utf8 1;");
     expect("c.csv", "path,i,nan\na.jpg,007,nan\n", "a.jpg=-|i:utf8 007|nan:utf8 nan;");
-    expect("c.csv", "path,i\na.jpg,99999999999999999999\n", "a.jpg=-|i:double 1e+20;");
+    expect("c.csv", "path,i\na.jpg,99999999999999999999\n", "a.jpg=-|i:utf8 99999999999999999999;");
 }
 
 static void json_types_are_kept(void **state)
@@ -133,6 +133,28 @@ static void json_types_are_kept(void **state)
            "a.jpg=-|i:int 1|d:double 1|b:bool 1|s:utf8 1|m:utf8 1|n:utf8 {\"x\":[1,null]}|e:null|later:null;"
            "b.jpg=-|i:int 2|d:double 0.5|b:bool 0|s:utf8 |m:utf8 x|n:null|e:null|later:int 7;");
     expect("c.jsonl", "{\"path\":\"a.jpg\",\"i\":99999999999999999999}\n", "a.jpg=-|i:double 1e+20;");
+}
+
+static void numbered_captions_are_lines_of_one_caption(void **state)
+{
+    (void)state;
+    expect("c.csv", "path,caption_0,label,Caption_1,x\na.jpg,one,l,two,5\nb.jpg,,m,three\nc d.jpg\n",
+           "a.jpg=one/two|label:utf8 l|x:int 5;b.jpg=three|label:utf8 m|x:null;c d.jpg=-|label:null|x:null;");
+    expect("c.csv", "path,caption_0,text\na.jpg,one,two\n", "a.jpg=two|caption_0:utf8 one;");
+    expect("c.csv", "path,caption_100,caption_\na.jpg,one,two\n", "a.jpg=-|caption_100:utf8 one|caption_:utf8 two;");
+    expect("c.jsonl", "{\"path\":\"a.jpg\",\"caption1\":\"one\",\"caption2\":null,\"caption3\":\"three\",\"label\":\"l\"}\n"
+                      "{\"path\":\"b.jpg\",\"label\":\"m\"}\n",
+           "a.jpg=one/three|label:utf8 l;b.jpg=-|label:utf8 m;");
+    source_options o = {.struct_size = sizeof o, .text_column = "caption_1"};
+    expect_with(&o, "c.csv", "path,caption_0,caption_1\na.jpg,one,two\n", "a.jpg=two|caption_0:utf8 one;");
+}
+
+static void a_nul_in_json_text_is_replaced_and_in_a_name_a_problem(void **state)
+{
+    (void)state;
+    expect("c.jsonl", "{\"path\":\"a.jpg\",\"text\":\"x\\u0000y\",\"k\":\"\\u0000\"}\n",
+           "a.jpg=x\xEF\xBF\xBD" "y|k:utf8 \xEF\xBF\xBD;");
+    expect("c.jsonl", "{\"path\":\"a\\u0000.jpg\"}\n", "c.jsonl:1=-|(the picture's name on this line has a NUL byte in it);");
 }
 
 static void a_column_without_a_name_is_left_out(void **state)
@@ -252,6 +274,8 @@ static void every_failed_allocation_is_an_error_without_a_leak(void **state)
     static const char *const files[][2] = {
         {"c.csv", "path,caption,n,s\na.jpg,x, y,1,\xff\nb.jpg,z,2,t\na.jpg,w,3,\n,v,4,\n"},
         {"c.csv", "alt,caption\n"},
+        {"c.csv", "path,caption_0,caption_1\na.jpg,one,two\n"},
+        {"c.jsonl", "{\"path\":\"a.jpg\",\"caption_0\":\"x\",\"caption_1\":\"y\"}\n"},
         {"c.jsonl", "{\"path\":\"a.jpg\",\"text\":[\"x\",\"y\"],\"n\":1}\n{\"path\":\"file:///q\",\"o\":{\"p\":1}}\n"},
         {"c.jsonl", "{\"alt\":\"a.jpg\"}\n"},
     };
@@ -294,6 +318,8 @@ int main(void)
         TEST(several_lines_of_a_picture_make_one_item_at_the_first_place),
         TEST(column_types_are_found_over_the_whole_file),
         TEST(json_types_are_kept),
+        TEST(numbered_captions_are_lines_of_one_caption),
+        TEST(a_nul_in_json_text_is_replaced_and_in_a_name_a_problem),
         TEST(a_column_without_a_name_is_left_out),
         TEST(relative_paths_start_at_the_files_folder),
         TEST(a_picture_that_is_not_there_is_an_item_with_a_problem),

@@ -187,7 +187,7 @@ static lancelet_status decode(const uint8_t *bytes, size_t n, const image_limits
     RETURN_IF_ERROR(check_bytes(bytes, n, limits, err));
     base_picture_type type = base_picture_sniff(bytes, n);
     if (image_is_external(type))
-        return image_external(type, bytes, n, most_pixels(limits), out, facts, err);
+        return image_external(type, bytes, n, most_pixels(limits), limits ? limits->cancel : NULL, out, facts, err);
     return decode_here(type, bytes, n, limits, min_side, out, facts, err);
 }
 

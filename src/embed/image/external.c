@@ -15,11 +15,14 @@
 
 static const char magic[8] = {'p', 'i', 'c', 'd', 'e', 'c', ' ', '1'};
 
-/* Measured: HEIC of 50 megapixels takes 0.5 GB of address space, AVIF 0.6, so 2.2 GB at the limit of pixels; TIFF there at most 1.9 (16-bit
- * RGB in one strip). Time: HEIC 1.3 s for 50 megapixels. */
+/* Measured at 50 megapixels: HEIC takes 0.5 GB of address space and 1.3 s, AVIF 0.6 GB. Extrapolated from that, not measured: 2.2 GB
+ * at the limit of pixels; and 1.9 GB there for TIFF, reckoned from its largest shape, 16-bit RGB in one strip. */
 static const base_child_limits limits = {.memory = (uint64_t)3 << 30, .cpu_seconds = 60, .wall_ms = 120 * 1000};
 
-enum { SENTENCE = 400 };
+enum {
+    SENTENCE = 400,
+    NOT_LOADED = 127, /* what the system's loader ends a program with whose library it does not find */
+};
 
 /* ---- the answer's head ---- */
 
@@ -150,26 +153,30 @@ bool image_is_external(base_picture_type type)
     return type == BASE_PICTURE_TIFF || type == BASE_PICTURE_HEIC || type == BASE_PICTURE_AVIF;
 }
 
-lancelet_status image_external(base_picture_type type, const uint8_t *bytes, size_t n, uint64_t max_pixels, base_picture *out,
-                               image_facts *facts, lancelet_error *err)
+lancelet_status image_external(base_picture_type type, const uint8_t *bytes, size_t n, uint64_t max_pixels, const volatile int *cancel,
+                               base_picture *out, image_facts *facts, lancelet_error *err)
 {
     char what[64], most[24], message[SENTENCE], *program = NULL;
     snprintf(what, sizeof what, "decoding %s", base_picture_type_name(type));
     snprintf(most, sizeof most, "%llu", (unsigned long long)max_pixels);
-    RETURN_IF_ERROR(base_program_find("decode", what, type == BASE_PICTURE_TIFF ? "libtiff-dev" : "libheif-dev", &program, err));
+    const char *packages = type == BASE_PICTURE_TIFF ? "libtiff-dev" : "libheif-dev";
+    RETURN_IF_ERROR(base_program_find("decode", what, packages, &program, err));
     const char *argument[] = {out ? "pixels" : "facts", most, NULL};
     base_child_limits some = limits;
     if (!base_mul_u64(max_pixels, 3, &some.output) || !base_add_u64(some.output, IMAGE_ANSWER_SIZE + SENTENCE, &some.output))
         some.output = UINT64_MAX;
     base_buffer answer = {0};
     int code = 0;
-    lancelet_status status = base_child_run(program, argument, bytes, n, &some, NULL, &answer, message, sizeof message, &code, err);
+    lancelet_status status = base_child_run(program, argument, bytes, n, &some, cancel, &answer, message, sizeof message, &code, err);
     base_free(program);
+    message[strcspn(message, "\r\n")] = '\0';
     if (status == LANCELET_CORRUPT) /* it crashed */
         base_error_prefix(err, "%s data is damaged", base_picture_type_name(type));
-    else if (status != LANCELET_OK)
+    else if (status != LANCELET_OK && status != LANCELET_CANCELLED)
         base_error_prefix(err, "%s", what);
-    if (status == LANCELET_OK && code != 0)
+    if (status == LANCELET_OK && code == NOT_LOADED && answer.size == 0) /* one program for all: the missing one may be another's */
+        status = base_module_fail_library(what, "decode", "libheif-dev libtiff-dev", message, err);
+    else if (status == LANCELET_OK && code != 0)
         status = base_fail(err, LANCELET_CORRUPT, "the %s decoder failed: %s", base_picture_type_name(type), message);
     if (status == LANCELET_OK)
         status = take(&answer, type, max_pixels, out, facts, err);

@@ -34,8 +34,8 @@ lancelet_status image_answer_unpack(const uint8_t *head, size_t n, image_answer 
 /* Is a picture of this type left to the program? */
 bool image_is_external(base_picture_type type);
 /* Has the program decode bytes[n], a picture of `type`: facts, and into *out (NULL: not asked for) its pixels, not turned upright
- * yet. CORRUPT when they bring the program down, LIMIT when they take it too much memory or time. */
-lancelet_status image_external(base_picture_type type, const uint8_t *bytes, size_t n, uint64_t max_pixels, base_picture *out,
-                               image_facts *facts, lancelet_error *err) MUST_CHECK;
+ * yet. CORRUPT when they bring the program down, LIMIT when they take it too much memory or time, CANCELLED once *cancel is set. */
+lancelet_status image_external(base_picture_type type, const uint8_t *bytes, size_t n, uint64_t max_pixels, const volatile int *cancel,
+                               base_picture *out, image_facts *facts, lancelet_error *err) MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 typedef struct image_limits {
     uint64_t max_bytes;  /* of the encoded file; 0: 256 MiB */
     uint64_t max_pixels; /* width * height; 0: 178,956,970, where Pillow stops too */
+    const volatile int *cancel; /* ends the program that decodes HEIC, AVIF and TIFF: CANCELLED; NULL: nobody does */
 } image_limits;
 
 /* What the file says about itself. */
