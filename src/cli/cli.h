@@ -278,9 +278,8 @@ void cli_progress_unread(cli_progress *p, const char *member, const char *name, 
                          const char *reason);
 /* A sentence while the bar stands; level 1: with -v alone. */
 void cli_progress_note(cli_progress *p, int level, const char *sentence);
-/* The bar's text for a line of `columns`; of a fetch in bytes. rate: a second, 0: unknown. */
-void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
-void cli_progress_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
+/* The bar's text for a line of `columns`: of an index run, or of a fetch in bytes. rate: a second, 0: unknown. */
+void cli_progress_bar(bool bytes, uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out);
 
 /* Fetches a model or data set by name (pull.c) with size and progress on stderr; *path (picask_free): where it lies. 0, or an
  * exit code after a sentence. */

@@ -50,34 +50,22 @@ static void put_bar(const char *head, double share, cli_text *tail, size_t colum
     *out = t.b;
 }
 
-void cli_progress_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out)
+void cli_progress_bar(bool bytes, uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out)
 {
+    const char *(*shown)(uint64_t, char *) = bytes ? cli_size : cli_count;
     char a[32], b[32];
     cli_text tail = {0};
     if (done > total)
         total = done;
     double share = total ? (double)done / (double)total : 0;
-    cli_putf(&tail, "%s/%s  %.0f %%", cli_count(done, a), cli_count(total, b), 100 * share);
-    if (rate > 0)
+    cli_putf(&tail, "%s/%s  %.0f %%", shown(done, a), shown(total, b), 100 * share);
+    if (rate > 0 && bytes)
+        cli_putf(&tail, "  %s/s", cli_size((uint64_t)rate, a));
+    else if (rate > 0)
         cli_putf(&tail, rate < 10 ? "  %.1f/s" : "  %.0f/s", rate);
     if (rate > 0 && done < total)
         put_left(&tail, (double)(total - done) / rate);
-    put_bar("embedding", share, &tail, columns, out);
-}
-
-void cli_progress_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, base_buffer *out)
-{
-    char a[32], b[32];
-    cli_text tail = {0};
-    if (done > total)
-        total = done;
-    double share = total ? (double)done / (double)total : 0;
-    cli_putf(&tail, "%s/%s  %.0f %%", cli_size(done, a), cli_size(total, b), 100 * share);
-    if (rate > 0)
-        cli_putf(&tail, "  %s/s", cli_size((uint64_t)rate, a));
-    if (rate > 0 && done < total)
-        put_left(&tail, (double)(total - done) / rate);
-    put_bar("fetching", share, &tail, columns, out);
+    put_bar(bytes ? "fetching" : "embedding", share, &tail, columns, out);
 }
 
 /* Of the last fifteen seconds; 0: not known yet. A run that fetches and embeds by turns is measured anew at each turn. */
@@ -108,7 +96,7 @@ static void draw(cli_progress *p, bool bytes, uint64_t done, uint64_t total)
     base_buffer line = {0};
     view_terminal terminal;
     view_terminal_get(2, &terminal); /* the window may have changed its size */
-    (bytes ? cli_progress_bytes_bar : cli_progress_bar)(done, total, rate, (size_t)terminal.columns, &line);
+    cli_progress_bar(bytes, done, total, rate, (size_t)terminal.columns, &line);
     char *text = base_buffer_to_string(&line);
     if (text)
         fprintf(stderr, "\r%s\033[K", text);

@@ -163,15 +163,33 @@ static lancelet_status keep_addresses(void *arg, const struct ArrowSchema *s, co
     return LANCELET_OK;
 }
 
-static lancelet_status remove_once(picask_table *t, const removal *r, uint64_t *removed, lancelet_error *err)
+lancelet_status gallery_delete_addresses(picask_table *t, const uint64_t *addresses, size_t n, const char *predicate, int64_t next,
+                                         bool no_sync, lancelet_error *err)
 {
-    base_buffer addresses = {0};
     lancelet_key_value kv;
     char *text = NULL;
     lancelet_table *newer = NULL;
     lancelet_write_options options = LANCELET_WRITE_OPTIONS_INIT;
     lancelet_change change = LANCELET_CHANGE_INIT;
-    int64_t next = 0;
+    int64_t of_table = 0;
+    options.no_rebase = true; /* addresses hold in this version, and the next id must count what another writer added */
+    options.no_sync = no_sync;
+    change.delete_addresses = addresses;
+    change.n_delete = n;
+    change.predicate = predicate;
+    change.config = &kv;
+    lancelet_status status = gallery_next_id(t, &of_table, err);
+    if (status == LANCELET_OK)
+        status = gallery_next_id_config(t, of_table > next ? of_table : next, &text, &kv, &change.n_config, err);
+    if (status == LANCELET_OK)
+        status = lancelet_table_commit(t->lance, &change, &options, &newer, err);
+    base_free(text);
+    return status == LANCELET_OK ? gallery_table_set(t, newer, err) : status;
+}
+
+static lancelet_status remove_once(picask_table *t, const removal *r, uint64_t *removed, lancelet_error *err)
+{
+    base_buffer addresses = {0};
     lancelet_status status = gallery_check_written(t, err);
     if (status == LANCELET_OK)
         status = r->condition
@@ -180,24 +198,10 @@ static lancelet_status remove_once(picask_table *t, const removal *r, uint64_t *
     size_t n = addresses.size / sizeof(uint64_t);
     if (status == LANCELET_OK)
         status = unique((uint64_t *)(void *)addresses.data, &n, err);
-    if (status == LANCELET_OK && n > 0) {
-        options.no_rebase = true; /* the next id must count what another writer added */
-        change.delete_addresses = (const uint64_t *)(const void *)addresses.data;
-        change.n_delete = n;
-        change.predicate = r->condition;
-        change.config = &kv;
-        /* the largest id may go: the next one is remembered */
-        status = gallery_next_id(t, &next, err);
-        if (status == LANCELET_OK)
-            status = gallery_next_id_config(t, next, &text, &kv, &change.n_config, err);
-        if (status == LANCELET_OK)
-            status = lancelet_table_commit(t->lance, &change, &options, &newer, err);
-        if (status == LANCELET_OK)
-            status = gallery_table_set(t, newer, err);
-    }
+    if (status == LANCELET_OK && n > 0)
+        status = gallery_delete_addresses(t, (const uint64_t *)(const void *)addresses.data, n, r->condition, 0, false, err);
     if (status == LANCELET_OK)
         *removed = n;
-    base_free(text);
     base_buffer_free(&addresses);
     return status;
 }

@@ -70,7 +70,7 @@ static bool append_literal(base_buffer *b, const char *text)
 static bool append_place(base_buffer *b, const char *column, const char *place)
 {
     size_t n = strlen(place);
-    const char *behind = gallery_is_container(place) ? "#" : n > 0 && place[n - 1] == '/' ? "" : "/";
+    const char *behind = source_is_container(place) ? "#" : n > 0 && place[n - 1] == '/' ? "" : "/";
     char *below = base_format("%s%s", place, behind);
     bool fits = below && base_buffer_printf(b, "%s%s = ", b->size ? " or " : "", column) &&
                 append_literal(b, place) && base_buffer_printf(b, " or starts_with(%s, ", column) &&

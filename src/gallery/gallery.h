@@ -192,8 +192,6 @@ lancelet_status gallery_fail_no_id(const picask_table *t, lancelet_error *err);
 /* Row addresses of ids [n]; GALLERY_NONE where no row has the id. */
 lancelet_status gallery_find_ids(const picask_table *t, const int64_t *ids, size_t n, uint64_t *addresses,
                                  lancelet_error *err) MUST_CHECK;
-/* Is it the uri or path of a file of many pictures (Parquet, video)? By its name's ending. */
-bool gallery_is_container(const char *uri);
 /* Row addresses of a path or uri, of a container those of its parts, in table order, appended to *addresses as uint64. */
 lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_buffer *addresses,
                                  lancelet_error *err) MUST_CHECK;
@@ -204,6 +202,11 @@ lancelet_status gallery_find_uri(const picask_table *t, const char *uri, base_bu
  * 0 or 1. */
 lancelet_status gallery_next_id_config(const picask_table *t, int64_t next, char **text, lancelet_key_value *kv,
                                        size_t *n, lancelet_error *err) MUST_CHECK;
+/* Deletes the rows at addresses [n] of t's version in one commit, which never rebases (CONFLICT when another writer was first),
+ * and puts the new version into t. The next id is remembered, at least `next`: the largest may go. predicate NULL: made from the
+ * addresses. */
+lancelet_status gallery_delete_addresses(picask_table *t, const uint64_t *addresses, size_t n, const char *predicate, int64_t next,
+                                         bool no_sync, lancelet_error *err) MUST_CHECK;
 /* The encoded picture that the table holds of a row: *bytes is the caller's, NULL where there is none. From any thread. */
 lancelet_status gallery_row_image(const picask_table *t, uint64_t address, uint8_t **bytes, size_t *n,
                                   lancelet_error *err) MUST_CHECK;

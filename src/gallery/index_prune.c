@@ -319,31 +319,11 @@ static lancelet_status find_gone(const index_run *run, base_buffer *addresses, l
 static lancelet_status remove_once(index_run *run, uint64_t *removed, lancelet_error *err)
 {
     base_buffer addresses = {0};
-    lancelet_key_value kv;
-    char *text = NULL;
-    lancelet_table *newer = NULL;
-    lancelet_write_options options = LANCELET_WRITE_OPTIONS_INIT;
-    lancelet_change change = LANCELET_CHANGE_INIT;
-    int64_t next = run->next_id;
-    options.no_rebase = true; /* addresses and the next id hold in this version */
-    options.no_sync = run->o.no_sync;
     lancelet_status status = find_gone(run, &addresses, err);
     *removed = addresses.size / sizeof(uint64_t);
-    if (status == LANCELET_OK && *removed > 0) {
-        change.delete_addresses = (const uint64_t *)(const void *)addresses.data;
-        change.n_delete = *removed;
-        change.config = &kv;
-        /* the largest id may go: the next one is remembered */
-        status = gallery_next_id(run->t, &next, err);
-        if (status == LANCELET_OK)
-            status = gallery_next_id_config(run->t, next > run->next_id ? next : run->next_id, &text, &kv,
-                                            &change.n_config, err);
-        if (status == LANCELET_OK)
-            status = lancelet_table_commit(run->t->lance, &change, &options, &newer, err);
-        if (status == LANCELET_OK)
-            status = gallery_table_set(run->t, newer, err);
-    }
-    base_free(text);
+    if (status == LANCELET_OK && *removed > 0)
+        status = gallery_delete_addresses(run->t, (const uint64_t *)(const void *)addresses.data, *removed, NULL, run->next_id,
+                                          run->o.no_sync, err);
     base_buffer_free(&addresses);
     return status;
 }

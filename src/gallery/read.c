@@ -6,7 +6,6 @@
 #include "gallery/gallery.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -251,25 +250,13 @@ typedef struct find_uri {
     base_buffer *addresses;
 } find_uri;
 
-bool gallery_is_container(const char *uri)
-{
-    char part[64];
-    const char *fragment;
-    size_t length, n = strlen(uri), end = n < 32 ? n : 32; /* it is the name's ending that tells */
-    snprintf(part, sizeof part, "%s#t=0.000", uri + n - end);
-    if (source_uri_split(part, &length, &fragment) && length == end)
-        return true;
-    snprintf(part, sizeof part, "%s#row=0", uri + n - end);
-    return source_uri_split(part, &length, &fragment) && length == end;
-}
-
 static void add_form(find_uri *f, size_t i, const char *uri)
 {
     if (!uri)
         return;
     f->form[i].uri = uri;
     f->form[i].n = strlen(uri);
-    f->form[i].container = gallery_is_container(uri);
+    f->form[i].container = source_is_container(uri);
 }
 
 static bool is_form(const find_uri *f, const char *uri, size_t n)

@@ -94,6 +94,8 @@ char *source_path_from_uri(const char *uri); /* NULL errno-free when it is no fi
 /* *fragment: where the fragment of a part of a container begins in uri ("row=5", "t=83.200"), NULL: it is no part of one.
  * A path that has a '#' in it is a part only behind the ending of a container. *length: of what stands before the '#'. */
 bool source_uri_split(const char *uri, size_t *length, const char **fragment);
+/* Is it the uri or path of a file of many pictures (Parquet, video)? By its name's ending. */
+bool source_is_container(const char *uri);
 /* The file on this machine that holds the picture of a uri: the picture's own, the container's, or that in the hub's cache;
  * an owned path, which need not exist, or OK and NULL. */
 lancelet_status source_uri_file(const char *uri, char **path, lancelet_error *err) MUST_CHECK;

@@ -157,6 +157,11 @@ bool source_uri_split(const char *uri, size_t *length, const char **fragment)
     return true;
 }
 
+bool source_is_container(const char *uri)
+{
+    return kind_before(uri, strlen(uri)) != SOURCE_ENTRY_PICTURE;
+}
+
 char *source_path_from_uri(const char *uri)
 {
     size_t length;

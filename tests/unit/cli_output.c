@@ -121,7 +121,7 @@ static void sizes_choose_their_unit(void **state)
 static void expect_bar(uint64_t done, uint64_t total, double rate, size_t columns, const char *expected)
 {
     base_buffer b = {0};
-    cli_progress_bar(done, total, rate, columns, &b);
+    cli_progress_bar(false, done, total, rate, columns, &b);
     char *text = base_buffer_to_string(&b);
     assert_string_equal(text, expected);
     base_free(text);
@@ -145,7 +145,7 @@ static void the_bar_gives_way_to_the_numbers_on_a_narrow_terminal(void **state)
 static void expect_bytes_bar(uint64_t done, uint64_t total, double rate, size_t columns, const char *expected)
 {
     base_buffer b = {0};
-    cli_progress_bytes_bar(done, total, rate, columns, &b);
+    cli_progress_bar(true, done, total, rate, columns, &b);
     char *text = base_buffer_to_string(&b);
     assert_string_equal(text, expected);
     base_free(text);

@@ -1,9 +1,10 @@
-/* source_support.h - items of a source in words. */
+/* source_support.h - items of a source in words, and a source read while allocations fail. */
 #ifndef TESTS_UNIT_SOURCE_SUPPORT_H
 #define TESTS_UNIT_SOURCE_SUPPORT_H
 
 #include "support.h"
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "source/source.h"
 
@@ -53,6 +54,33 @@ static inline char *describe_items(const char *path, const char *root, const sou
     }
     source_close(s);
     return base_buffer_to_string(&out);
+}
+
+
+/* Reads all items of a source again and again with the first, second, ... allocation failing, until none fails: each of those is
+ * MEMORY. *status is that of the last reading; gives its number. */
+static inline uint64_t read_with_failing_allocations(const char *path, const source_options *options, lancelet_status *status)
+{
+    for (uint64_t nth = 1;; nth++) {
+        source *s = NULL;
+        source_item item;
+        bool done = false;
+        lancelet_error err;
+        base_fault_fail_alloc(nth);
+        *status = source_open(path, options, &s, &err);
+        while (*status == LANCELET_OK && !done) {
+            *status = source_next(s, &item, &done, &err);
+            if (*status == LANCELET_OK)
+                source_item_free(&item);
+        }
+        bool fired = base_fault_fired();
+        base_fault_fail_alloc(0);
+        source_close(s);
+        if (!fired)
+            return nth;
+        assert_int_equal(*status, LANCELET_MEMORY);
+        assert_string_equal(err.text, "out of memory");
+    }
 }
 
 #endif
