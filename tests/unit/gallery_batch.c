@@ -163,6 +163,35 @@ static void a_stopped_run_reads_and_computes_no_more(void **state)
     free_jobs(jobs);
 }
 
+/* A job that needs no work, whose item brings so many bytes (nobody looks at them). */
+static void submit_bytes(pipeline *p, size_t n)
+{
+    index_job job = {.task = TASK_NONE, .source = &how, .item.bytes = base_alloc(1), .item.n_bytes = n};
+    assert_ok(pipeline_submit(p, &job, &error), error);
+}
+
+static void pictures_under_way_are_bounded_by_their_bytes_too(void **state)
+{
+    (void)state;
+    const size_t mib = 1024 * 1024;
+    index_work work = work_with(NULL);
+    index_job job;
+    pipeline *p;
+    assert_ok(pipeline_create(&work, 1, &p, &error), error);
+    submit_bytes(p, 40 * mib);
+    assert_false(pipeline_full(p));
+    submit_bytes(p, 40 * mib);
+    assert_true(pipeline_full(p));
+    assert_true(pipeline_take(p, 0, &job));
+    index_job_free(&job);
+    assert_false(pipeline_full(p));
+    assert_true(pipeline_take(p, 0, &job));
+    index_job_free(&job);
+    submit_bytes(p, 1024 * mib); /* one is let in, whatever it holds */
+    assert_true(pipeline_full(p));
+    pipeline_destroy(p);
+}
+
 static void each_allocation_may_fail_and_every_job_says_what_became_of_it(void **state)
 {
     (void)state;
@@ -195,6 +224,7 @@ int main(void)
         RUN(a_picture_that_cannot_be_read_takes_no_other_with_it),
         RUN(content_that_is_known_gets_no_vector_unless_it_is_asked_for),
         RUN(a_stopped_run_reads_and_computes_no_more),
+        RUN(pictures_under_way_are_bounded_by_their_bytes_too),
         RUN(each_allocation_may_fail_and_every_job_says_what_became_of_it),
     };
     return cmocka_run_group_tests(tests, open_toy, close_toy);
